@@ -1,0 +1,41 @@
+# `make demo` and `make test` are all that a fresh machine needs: Python 3.11 or newer with venv, and the package registries.
+PYTHON ?= python3
+BIN := .venv/bin
+SYSTEM := chromium wrk
+
+.PHONY: demo test test-all test-interop lint bench system clean
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+# Debian's packages that tests use; where they cannot be installed, those tests skip and say so.
+system:
+	@for tool in $(SYSTEM); do \
+	  command -v $$tool >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq $$tool; } >/dev/null 2>&1 || \
+	  echo "$$tool is not installed and could not be: its tests will be skipped"; done
+
+demo: .venv/ready
+	$(BIN)/waggle demo
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: .venv/ready system lint
+	$(BIN)/pytest -m "not heavy"
+
+test-all: .venv/ready system lint
+	$(BIN)/pytest
+
+test-interop: .venv/ready
+	$(BIN)/pytest -m interop tests/interop
+
+bench: .venv/ready system
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis waggle-data

@@ -1,0 +1,33 @@
+"""Checks of single values from paths, queries and headers. Each raises 400001."""
+
+from __future__ import annotations
+
+from registry.api.call import Call
+from registry.api.shapes import Rule
+from registry.errors import invalid
+
+
+def checked(rule: Rule, name: str, value: str) -> str:
+    """The value, if it keeps the rule."""
+    if not rule.text_ok(value):
+        raise invalid(f"field '{name}' invalid value '{value[:256]}' does not match rule: {rule.describe()}")
+    return value
+
+
+def flag(call: Call, name: str) -> bool:
+    """A query flag that is on for `1` and `true`, and off for anything else."""
+    return call.query.get(name, "").lower() in ("1", "true")
+
+
+def zero_or_one(call: Call, name: str) -> bool:
+    """A query flag that must be `0`, `1` or nothing."""
+    value = call.query.get(name, "").strip()
+    if value not in ("", "0", "1"):
+        raise invalid(f"parameter {name} must be 1 or 0")
+    return value == "1"
+
+
+def comma_list(call: Call, name: str) -> list[str]:
+    """The items of a comma-separated query value."""
+    value = call.query.get(name, "")
+    return [item for item in value.split(",") if item]

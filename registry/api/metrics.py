@@ -1,0 +1,189 @@
+"""/metrics in Prometheus' text format. Protocol: Service Center section 13, in the names that make sense here, and the engine's own."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import Collector
+
+from registry.api.call import Call, Reply
+from registry.api.events import EventStreams
+from registry.api.hot import HotPath, HotServer
+from registry.api.watch import Watchers
+from registry.catalog.records import Service
+from registry.engine import Engine
+
+_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+_MOST_DOMAINS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the numbers come from."""
+
+    engine: Engine
+    watchers: Watchers
+    streams: EventStreams
+    hot: HotPath
+    server: HotServer
+
+
+class Metrics(Collector):
+    """The engine's metrics. Domains beyond the first hundred are counted as `other`, so that clients cannot make series without bound."""
+
+    def __init__(self, sources: Sources, instance: str) -> None:
+        self._sources = sources
+        self._instance = instance
+        self._started = time.monotonic()
+        self.registry = CollectorRegistry()
+        labels = ("method", "code", "api", "domain", "instance")
+        self._requests = Counter(
+            "service_center_http_request_total", "Requests answered", labels, registry=self.registry
+        )
+        self._durations = Histogram(
+            "service_center_http_request_durations_seconds",
+            "Seconds from a whole request to its answer",
+            ("api", "instance"),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._commits = Histogram(
+            "waggle_journal_commit_seconds",
+            "Seconds of one journal transaction",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._children: dict[tuple[str, int, str, str], Counter] = {}
+        self._timed: dict[str, Histogram] = {}
+        self._domains: set[str] = set()
+        self._journal_bytes = 0
+        ProcessCollector(registry=self.registry)
+        self.registry.register(self)
+        sources.engine.committer.observe = self._commits.observe
+
+    def observe(self, method: str, status: int, api: str, domain: str, seconds: float) -> None:
+        """Count one request."""
+        if domain not in self._domains:
+            domain = domain if len(self._domains) < _MOST_DOMAINS else "other"
+            self._domains.add(domain)
+        key = (method, status, api, domain)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = self._requests.labels(method, status, api, domain, self._instance)
+        child.inc()
+        timed = self._timed.get(api)
+        if timed is None:
+            timed = self._timed[api] = self._durations.labels(api, self._instance)
+        timed.observe(seconds)
+
+    async def show(self, _call: Call) -> Reply:
+        """GET /metrics."""
+        self._journal_bytes = await self._sources.engine.journal.size()
+        return Reply(200, generate_latest(self.registry), CONTENT_TYPE_PLAIN_0_0_4)
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics that are read off the engine when asked for."""
+        yield from self._catalog()
+        yield from self._gauges()
+        yield from self._counters()
+        yield self._answers_of_hot_path()
+
+    def _catalog(self) -> Iterable[Metric]:
+        services = GaugeMetricFamily(
+            "service_center_db_service_total",
+            "Services by framework",
+            labels=("framework", "frameworkVersion", "domain", "project", "instance"),
+        )
+        instances = GaugeMetricFamily(
+            "service_center_db_instance_total",
+            "Instances by framework of their service",
+            labels=("framework", "frameworkVersion", "domain", "project", "instance"),
+        )
+        counts: dict[tuple[str, ...], list[int]] = {}
+        catalog = self._sources.engine.catalog
+        for name, tenant in catalog.state.tenants.items():
+            for service in tenant.services.values():
+                if not catalog.services.is_shared(service):
+                    row = counts.setdefault((*_framework(service), *name.split("/", 1), self._instance), [0, 0])
+                    row[0] += 1
+                    row[1] += len(tenant.instances_of(service.service_id))
+        for labels, (number, running) in counts.items():
+            services.add_metric(labels, number)
+            instances.add_metric(labels, running)
+        schemas = GaugeMetricFamily(
+            "service_center_db_schema_total", "Uploaded schemas", labels=("domain", "project", "instance")
+        )
+        for name, number in catalog.schemas.count().items():
+            schemas.add_metric((*name.split("/", 1), self._instance), number)
+        return services, instances, schemas
+
+    def _gauges(self) -> Iterable[Metric]:
+        sources, catalog = self._sources, self._sources.engine.catalog
+        leases, limits = catalog.state.leases, catalog.limits
+        services = sum(len(tenant.services) for tenant in catalog.state.tenants.values())
+        rows = (
+            ("service_center_db_domain_total", "Domains", len({name.split("/")[0] for name in catalog.state.tenants})),
+            ("service_center_db_service_usage", "Services of their quota", services / limits.quota_services),
+            (
+                "service_center_db_instance_usage",
+                "Instances of their quota",
+                len(leases.alive) / limits.quota_instances,
+            ),
+            ("service_center_db_sc_total", "Engines", 1),
+            ("service_center_notify_subscriber_total", "Open websockets", sources.watchers.count),
+            (
+                "service_center_notify_pending_total",
+                "Changes waiting for their commit",
+                sources.engine.committer.waiting,
+            ),
+            ("waggle_event_streams", "Open event streams", sources.streams.count),
+            ("waggle_leases", "Living leases", len(leases.alive)),
+            (
+                "waggle_leases_protected",
+                "Overdue instances that are kept, see docs/protection.md",
+                len(leases.protected),
+            ),
+            ("waggle_connections", "Open connections", len(sources.server.connections)),
+            ("waggle_event_loop_lag_seconds", "How late the last tick was", sources.engine.lag_seconds),
+            ("waggle_journal_bytes", "Size of the journal", self._journal_bytes),
+            ("waggle_journal_revision", "Revision of the newest change", catalog.state.revision),
+            ("waggle_hot_path_entries", "Answers that the hot path remembers", sources.hot.entries),
+            ("waggle_uptime_seconds", "Seconds since the start", time.monotonic() - self._started),
+            ("waggle_open_files_limit", "Files the process may open", resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
+        )
+        return [GaugeMetricFamily(name, about, value) for name, about, value in rows]
+
+    def _counters(self) -> Iterable[Metric]:
+        engine, watchers = self._sources.engine, self._sources.watchers
+        rows = (
+            ("waggle_journal_commits", "Journal transactions", engine.committer.commits),
+            ("waggle_journal_events", "Events stored", engine.committer.events),
+            ("waggle_journal_failures", "Journal transactions that failed", engine.committer.failures),
+            ("waggle_leases_expired", "Instances that left because their lease was over", engine.expirations),
+            ("service_center_notify_publish", "Events pushed to watchers", watchers.published),
+            ("waggle_watchers_cut_off", "Watchers that did not read and were dropped", watchers.overflowed),
+            ("waggle_connections_refused", "Connections above max_connections", self._sources.server.refused),
+        )
+        yield from (CounterMetricFamily(name, about, value) for name, about, value in rows)
+        kept = CounterMetricFamily("waggle_protections", "Instances kept although overdue", labels=("reason",))
+        for reason, number in engine.protections.items():
+            kept.add_metric((reason,), number)
+        yield kept
+
+    def _answers_of_hot_path(self) -> Metric:
+        family = CounterMetricFamily("waggle_hot_path_requests", "Requests answered by the hot path", labels=("api",))
+        for api, number in self._sources.hot.served.items():
+            family.add_metric((api,), number)
+        return family
+
+
+def _framework(service: Service) -> tuple[str, str]:
+    framework = service.document.get("framework")
+    known = framework if isinstance(framework, dict) else {}
+    return str(known.get("name") or "UNKNOWN"), str(known.get("version") or "UNKNOWN")

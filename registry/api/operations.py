@@ -1,0 +1,53 @@
+"""What operators and their tools ask of the engine itself: readiness, metrics, the API's description and the event stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from registry.api.call import Call, Handler, Parameter, Reply, Route, Tenancy, json_reply
+from registry.api.openapi import describe
+from registry.engine.alarms import BACKEND
+
+_EVENTS = (
+    Parameter("domain", "the domain; `default` where it is missing"),
+    Parameter("project", "the project; `default` where it is missing"),
+    Parameter("service", "only events of this service"),
+    Parameter("after", "resume after this revision, as Last-Event-ID does"),
+)
+
+
+async def ready(call: Call) -> Reply:
+    """GET /health/ready: 200 where changes can be stored, 503 where the journal fails."""
+    detail = call.engine.alarms.active(BACKEND)
+    if detail is None:
+        return json_reply({"status": "ready", "revision": call.engine.catalog.state.revision})
+    reply = json_reply({"status": "not ready", "reason": detail})
+    return Reply(503, reply.body, reply.content_type)
+
+
+async def events(call: Call) -> web.StreamResponse:
+    """GET /waggle/v1/events: what happens, as server-sent events."""
+    assert call.listeners is not None  # noqa: S101  the gate gives them to every call
+    return await call.listeners.events(call)
+
+
+def operation_routes(metrics: Handler, described: Sequence[Route]) -> tuple[Route, ...]:
+    """The table of routes of this module; `described` are the other routes, for /openapi.json."""
+
+    async def openapi(_call: Call) -> Reply:
+        """GET /openapi.json: this description."""
+        return json_reply(describe((*described, *routes)))
+
+    def row(path: str, handler: Handler, parameters: Sequence[Parameter] = ()) -> Route:
+        about = (handler.__doc__ or "").strip().splitlines()[0]
+        return Route("GET", path, handler, "public", about, Tenancy.NONE, parameters=parameters)
+
+    routes = (
+        row("/health/ready", ready),
+        row("/metrics", metrics),
+        row("/openapi.json", openapi),
+        row("/waggle/v1/events", events, _EVENTS),
+    )
+    return routes

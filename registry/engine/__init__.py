@@ -1,0 +1,201 @@
+"""The engine: the catalog behind one journal and one stream of what happened.
+
+`execute` runs a command against memory and returns when what it changed is stored. A background tick moves the lease clock. Starting
+replays the journal; every instance then has a full lease, so an engine that was away never evicts a healthy service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from registry.catalog import Catalog, Lapse, Limits
+from registry.catalog.leases import TICK, Lease
+from registry.catalog.services import DEFAULT_TENANT, SELF_NAME
+from registry.engine.alarms import Alarms
+from registry.engine.committer import Committer
+from registry.engine.stream import Stream
+from registry.errors import RegistryError
+from registry.storage.port import Journal, JournalError
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the engine writes: events a commit, changes that may wait for one, superseded events that are kept."""
+
+    journal_batch: int = 1000
+    journal_queue: int = 100000
+    journal_history: int = 100000
+
+
+class Engine:
+    """Use it as `async with engine.running():`. Times are milliseconds of the wall clock unless a name says seconds."""
+
+    def __init__(self, journal: Journal, limits: Limits, options: Options | None = None) -> None:
+        options = options or Options()
+        self.catalog = Catalog(limits, lambda: uuid.uuid4().hex)
+        self.journal = journal
+        self.stream = Stream()
+        self.alarms = Alarms()
+        self.lag_seconds = 0.0
+        self.protections = {"self-preservation": 0, "last-known": 0}
+        self.expirations = 0
+        self.committer = Committer(
+            journal,
+            self.catalog.state,
+            self.alarms,
+            self.stream.publish,
+            batch=options.journal_batch,
+            queue=options.journal_queue,
+            history=options.journal_history,
+        )
+        self.on_tick: list[Callable[[], None]] = []
+        self._options = options
+        self._own: Lease | None = None
+
+    @staticmethod
+    def now() -> int:
+        """The wall clock in milliseconds since 1970."""
+        return time.time_ns() // 1_000_000
+
+    async def execute(self, command: Callable[[], T]) -> T:
+        """Run a command and wait until its changes are stored. One that raises has changed nothing."""
+        state = self.catalog.state
+        try:
+            result = command()
+        except BaseException:
+            state.undo(state.take_changes())
+            raise
+        changes = state.take_changes()
+        if changes:
+            await self.committer.commit(changes)
+        return result
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Open the journal, replay it, and serve until the block ends; then flush and close. Raises `JournalError`."""
+        await self.journal.open()
+        try:
+            await self._replay()
+            async with asyncio.TaskGroup() as tasks:
+                writer = tasks.create_task(self.committer.run())
+                ticker = tasks.create_task(self._tick_forever())
+                try:
+                    await self.execute(lambda: self.catalog.instances.enforce_properties(self.now()))
+                    yield
+                finally:
+                    await self._leave()
+                    ticker.cancel()
+                    self.committer.stop()
+                    await asyncio.wait([writer])
+        finally:
+            await self.journal.close()
+
+    async def register_itself(self, endpoints: Sequence[str], host_name: str, version: str) -> None:
+        """Appear as default/SERVICECENTER, as clients that look for their registry expect. Protocol: section 10."""
+        service = {
+            "environment": "development",
+            "appId": "default",
+            "serviceName": SELF_NAME,
+            "alias": SELF_NAME,
+            "version": version,
+            "level": "BACK",
+            "status": "UP",
+            "properties": {"allowCrossApp": "true"},
+        }
+        instance = {"hostName": host_name, "endpoints": list(endpoints), "status": "UP"}
+        catalog, now = self.catalog, self.now()
+
+        def command() -> Lease:
+            services, tenant = catalog.services, DEFAULT_TENANT
+            services.own_id = services.register(tenant, service, now)
+            for stale in list(catalog.state.tenant(tenant).instances_of(services.own_id)):
+                catalog.instances.unregister(tenant, services.own_id, stale, now)
+            name = catalog.instances.register(tenant, services.own_id, instance, now)
+            return catalog.instances.heartbeat(tenant, services.own_id, name)
+
+        self._own = await self.execute(command)
+
+    async def _replay(self) -> None:
+        started = time.perf_counter()
+        events = 0
+        async for batch in self.journal.read():
+            for event in batch:
+                self._restore(event.revision, event.key, event.body)
+            events += len(batch)
+        state = self.catalog.state
+        head = state.revision
+        await self.journal.compact(max(head - self._options.journal_history, 0))
+        self.committer.compacted(max(head - self._options.journal_history, 0))
+        # Revisions that were seen but never stored must not be given out again with another meaning.
+        state.revision = head + self._options.journal_queue if head else 0
+        seconds = round(time.perf_counter() - started, 3)
+        log.info("journal.replayed", events=events, revision=head, instances=len(state.leases.alive), seconds=seconds)
+
+    def _restore(self, revision: int, key: str, body: bytes | None) -> None:
+        try:
+            self.catalog.restore(revision, key, body)
+        except (ValueError, KeyError, TypeError) as error:
+            raise JournalError(
+                f"the journal's event {revision} of {key} cannot be read ({error}); "
+                "restore a backup of the data folder, or report this with the event"
+            ) from error
+
+    async def _tick_forever(self) -> None:
+        loop = asyncio.get_running_loop()
+        last = loop.time()
+        while True:
+            await asyncio.sleep(TICK)
+            now = loop.time()
+            self.lag_seconds = max(now - last - TICK, 0.0)
+            await self._tick(now - last)
+            last = now
+
+    async def _tick(self, seconds: float) -> None:
+        if self._own is not None:
+            self._own.beat()
+        for callback in self.on_tick:
+            callback()
+        try:
+            lapse = await self.execute(lambda: self.catalog.expire(seconds, self.now()))
+        except RegistryError as error:
+            log.warning("leases.not_ended", error=str(error))
+            return
+        self._tell_of(lapse)
+
+    def _tell_of(self, lapse: Lapse) -> None:
+        self.expirations += len(lapse.expired)
+        for instance in lapse.expired:
+            log.info("lease.expired", service=instance.service_id, instance=instance.instance_id)
+        for lease, reason in lapse.kept:
+            self.protections[reason] += 1
+            self._note("protection.BEGIN", lease, reason)
+        for lease in lapse.recovered:
+            self._note("protection.END", lease, "heartbeat")
+
+    def _note(self, name: str, lease: Lease, reason: str) -> None:
+        state = self.catalog.state
+        service = state.existing(lease.tenant).services.get(lease.service_id)
+        facts = {"instanceId": lease.instance_id, "reason": reason}
+        log.warning(name.lower(), service=lease.service_id, instance=lease.instance_id, reason=reason)
+        self.stream.note(state.revision, self.now(), name, lease.tenant, service, **facts)
+
+    async def _leave(self) -> None:
+        own = self._own
+        if own is None:
+            return
+        self._own = None
+        with contextlib.suppress(RegistryError):
+            await self.execute(
+                lambda: self.catalog.instances.unregister(own.tenant, own.service_id, own.instance_id, self.now())
+            )

@@ -1,0 +1,38 @@
+"""What is wrong with the engine right now. Protocol: Service Center section 11.2."""
+
+from collections.abc import Mapping, Sequence
+
+BACKEND = "BackendConnectionRefuse"
+INTERNAL = "InternalError"
+
+
+class Alarms:
+    """One alarm per id: activated with a detail, cleared, or forgotten."""
+
+    def __init__(self) -> None:
+        self._alarms: dict[str, tuple[str, str]] = {}
+
+    def activate(self, name: str, detail: str) -> None:
+        """Note that something is wrong."""
+        self._alarms[name] = ("ACTIVATED", detail)
+
+    def clear(self, name: str) -> None:
+        """Note that it is right again. An alarm that was never raised is not listed."""
+        if name in self._alarms:
+            self._alarms[name] = ("CLEARED", self._alarms[name][1])
+
+    def forget(self) -> None:
+        """Drop all alarms, active ones too."""
+        self._alarms.clear()
+
+    def active(self, name: str) -> str | None:
+        """The detail of an active alarm."""
+        status, detail = self._alarms.get(name, ("CLEARED", ""))
+        return detail if status == "ACTIVATED" else None
+
+    def list(self) -> Sequence[Mapping[str, object]]:
+        """All alarms as they go over the wire."""
+        return [
+            {"status": status, "id": name, "fields": {"detail": detail}}
+            for name, (status, detail) in sorted(self._alarms.items())
+        ]

@@ -1,0 +1,155 @@
+"""Group commit: changes are applied to memory at once, stored together, and acknowledged when they are stored.
+
+While one transaction is on its way to the disk, the changes of all requests that arrive queue up for the next one; so the store is asked
+as often as it can answer, not once per request. Whoever caused a change waits for its transaction; watchers hear of it after that.
+
+Where the store fails, nothing that is not stored may stay: the failed changes and all queued behind them (which were decided on top of
+them) are taken back, newest first, and every waiter gets 500011. The next change tries the store again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from registry.catalog import Change
+from registry.catalog.state import State
+from registry.engine.alarms import BACKEND, Alarms
+from registry.errors import RegistryError
+from registry.storage.port import Event, Journal, JournalError
+
+_COMPACT_EVERY = 1000
+_COMPACT_STEP = 5000
+
+log = structlog.get_logger(__name__)
+
+Group = tuple[list[Change], "asyncio.Future[None]"]
+
+
+class Committer:
+    """The only writer of the journal."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        state: State,
+        alarms: Alarms,
+        publish: Callable[[Sequence[Change]], None],
+        *,
+        batch: int,
+        queue: int,
+        history: int,
+    ) -> None:
+        self._journal = journal
+        self._state = state
+        self._alarms = alarms
+        self._publish = publish
+        self._batch = batch
+        self._limit = queue
+        self._history = history
+        self._queue: deque[Group] = deque()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._compacted = 0
+        self._since_compaction = 0
+        self.waiting = 0
+        self.commits = 0
+        self.events = 0
+        self.failures = 0
+        self.observe: Callable[[float], None] = lambda _seconds: None
+
+    async def commit(self, changes: list[Change]) -> None:
+        """Wait until the changes are stored. Raises 500011, with the changes taken back, where they cannot be."""
+        if self.waiting + len(changes) > self._limit or self._stopping:
+            self._state.undo(changes)
+            raise RegistryError(500011, "the engine is stopping" if self._stopping else "too many changes are waiting")
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append((changes, stored))
+        self.waiting += len(changes)
+        self._wake.set()
+        await stored
+
+    async def run(self) -> None:
+        """Store what is committed, until `stop`; what was queued by then is stored first."""
+        try:
+            while self._queue or not self._stopping:
+                if not self._queue:
+                    self._wake.clear()
+                    await self._wake.wait()
+                    continue
+                await self._store(self._take())
+                await self._compact()
+        finally:
+            self._stopping = True
+            self._fail([], "the engine has stopped")
+
+    def stop(self) -> None:
+        """Take no more changes, and let `run` return."""
+        self._stopping = True
+        self._wake.set()
+
+    def _take(self) -> list[Group]:
+        groups = [self._queue.popleft()]
+        size = len(groups[0][0])
+        while self._queue and size + len(self._queue[0][0]) <= self._batch:
+            groups.append(self._queue.popleft())
+            size += len(groups[-1][0])
+        return groups
+
+    async def _store(self, groups: list[Group]) -> None:
+        changes = [change for group, _ in groups for change in group]
+        started = time.perf_counter()
+        try:
+            await self._journal.append([_event(change) for change in changes])
+        except JournalError as error:
+            self._alarms.activate(BACKEND, str(error))
+            self._fail(groups, str(error))
+            return
+        self.observe(time.perf_counter() - started)
+        self._alarms.clear(BACKEND)
+        self.commits += 1
+        self.events += len(changes)
+        self._since_compaction += len(changes)
+        self.waiting -= len(changes)
+        self._publish(changes)
+        for _, stored in groups:
+            if not stored.done():
+                stored.set_result(None)
+
+    def _fail(self, groups: list[Group], reason: str) -> None:
+        groups.extend(self._queue)
+        self._queue.clear()
+        self.waiting = 0
+        if groups:
+            self.failures += 1
+            log.error("journal.failed", reason=reason, undone=len(groups))
+        for changes, stored in reversed(groups):
+            self._state.undo(changes)
+            if not stored.done():
+                stored.set_exception(RegistryError(500011, "the change could not be stored and was not made"))
+
+    async def _compact(self) -> None:
+        if self._since_compaction < _COMPACT_EVERY:
+            return
+        self._since_compaction = 0
+        target = min(self._state.revision - self._history, self._compacted + _COMPACT_STEP)
+        if target > self._compacted:
+            try:
+                await self._journal.compact(target)
+            except JournalError as error:
+                log.warning("journal.not_compacted", error=str(error))
+            self._compacted = target
+
+    def compacted(self, revision: int) -> None:
+        """Start compacting after this revision: everything older was seen to at start-up."""
+        self._compacted = revision
+
+
+def _event(change: Change) -> Event:
+    replaces = change.before.revision if change.before is not None else 0
+    body = change.after.body if change.after is not None else None
+    return Event(change.revision, replaces, change.record.path, body, change.at)

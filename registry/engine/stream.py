@@ -1,0 +1,112 @@
+"""The one stream of what happened, which everything that watches reads."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from registry.catalog import Change
+from registry.catalog.records import Dependencies, Instance, Schema, Service
+
+_REMEMBERED = 10000
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing that happened, as the event stream tells it. `at` is in milliseconds; `data` is the JSON object."""
+
+    revision: int
+    tenant: str
+    service: str
+    name: str
+    data: bytes
+
+
+class Stream:
+    """Publishes stored changes and the engine's own notices; remembers the latest for those who reconnect."""
+
+    def __init__(self) -> None:
+        self._changes: list[Callable[[Sequence[Change]], None]] = []
+        self._listeners: list[Callable[[Notice], None]] = []
+        self._recent: deque[Notice | Change] = deque(maxlen=_REMEMBERED)
+
+    def on_changes(self, listener: Callable[[Sequence[Change]], None]) -> None:
+        """Call the listener with every batch of stored changes."""
+        self._changes.append(listener)
+
+    def listen(self, listener: Callable[[Notice], None]) -> Callable[[], None]:
+        """Call the listener with every notice until the returned function is called."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def publish(self, changes: Sequence[Change]) -> None:
+        """Tell everyone of stored changes."""
+        for listener in self._changes:
+            listener(changes)
+        self._recent.extend(changes)
+        if self._listeners:
+            for change in changes:
+                self._tell(_notice_of(change))
+
+    def note(self, revision: int, at: int, name: str, tenant: str, service: Service | None, **facts: object) -> None:
+        """Tell of something that is no change of a record, such as a protection that began."""
+        kind, _, action = name.partition(".")
+        data = {"revision": revision, "at": at, "kind": kind, "action": action, "tenant": tenant, **facts}
+        if service is not None:
+            data["service"] = _service_facts(service)
+        notice = Notice(revision, tenant, service.key.name if service else "", name, orjson.dumps(data))
+        self._recent.append(notice)
+        self._tell(notice)
+
+    def since(self, revision: int) -> Iterator[Notice]:
+        """What is remembered of the time after a revision."""
+        for remembered in tuple(self._recent):
+            notice = _notice_of(remembered) if remembered.revision > revision else None
+            if notice is not None:
+                yield notice
+
+    def _tell(self, notice: Notice | None) -> None:
+        for listener in tuple(self._listeners) if notice is not None else ():
+            listener(notice)  # type: ignore[arg-type]
+
+
+def action_of(change: Change) -> str:
+    """CREATE, UPDATE or DELETE. Protocol: Service Center section 9.2."""
+    if change.before is None:
+        return "CREATE"
+    return "UPDATE" if change.after is not None else "DELETE"
+
+
+def _notice_of(change: Change | Notice) -> Notice | None:
+    """A change as a notice; changes of schemas and dependencies are none."""
+    if isinstance(change, Notice):
+        return change
+    record = change.record
+    match record:
+        case Instance():
+            service = change.service
+            body: Mapping[str, object] = {"instance": orjson.Fragment(record.encoded)}
+        case Service():
+            service, body = record, {}
+        case Schema() | Dependencies():
+            return None
+    action = action_of(change)
+    kind = "instance" if isinstance(record, Instance) else "service"
+    data: dict[str, object] = {"revision": change.revision, "at": change.at, "kind": kind, "action": action}
+    data |= {"tenant": record.tenant, "service": _service_facts(service) if service else {}, **body}
+    name = service.key.name if service else ""
+    return Notice(change.revision, record.tenant, name, f"{kind}.{action}", orjson.dumps(data))
+
+
+def _service_facts(service: Service) -> Mapping[str, str]:
+    key = service.key
+    return {
+        "environment": key.environment,
+        "appId": key.app,
+        "serviceName": key.name,
+        "version": service.version,
+        "serviceId": service.service_id,
+    }

@@ -1,0 +1,199 @@
+"""`waggle serve`: the engine, its ports and its life from start to drained stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from registry import __version__
+from registry.api.call import Call
+from registry.api.events import EventStreams
+from registry.api.gate import Gate
+from registry.api.hot import HotPath, HotServer
+from registry.api.metrics import Metrics, Sources
+from registry.api.operations import operation_routes
+from registry.api.service_center import ROUTES
+from registry.api.watch import Watchers
+from registry.catalog import Limits
+from registry.collector import Collector
+from registry.engine import Engine, Options
+from registry.storage import open_journal
+from registry.storage.port import JournalError
+
+if TYPE_CHECKING:
+    from registry.settings import LoadedSettings, Settings
+
+_BACKLOG = 4096
+log = structlog.get_logger(__name__)
+
+
+class Server:
+    """The engine with its listeners. `run` serves until `stop` is called."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stopping = asyncio.Event()
+        self.engine = Engine(
+            open_journal(settings.storage, settings.data_dir), limits_of(settings), options_of(settings)
+        )
+        self.watchers = Watchers(
+            self.engine,
+            limit=settings.watch_max,
+            buffer=settings.watch_buffer_bytes,
+            ping=settings.watch_ping_seconds,
+            damping=settings.flap_damping,
+        )
+        self.streams = EventStreams(self.engine, settings.stream_max)
+        name = f"SERVICECENTER/{__version__}"
+        self.hot = HotPath(name, settings.hot_path_entries, enabled=settings.hot_path)
+        self._http = HotServer(
+            self._handle,
+            self.hot,
+            most=settings.max_connections,
+            timeout=settings.request_timeout,
+            keepalive_timeout=settings.idle_timeout,
+            access_log=None,
+            auto_decompress=False,
+            max_line_size=settings.max_header_bytes,
+            max_field_size=settings.max_header_bytes,
+        )
+        metrics = Metrics(
+            Sources(self.engine, self.watchers, self.streams, self.hot, self._http), f"{settings.host}:{settings.port}"
+        )
+        routes = (*ROUTES, *operation_routes(metrics.show, ROUTES))
+        limits = {
+            name: getattr(settings, name)
+            for name in ("max_body_bytes", "max_instance_body_bytes", "max_properties_body_bytes")
+        }
+        self._gate = Gate(self.engine, routes, self, server=name, body_limits=limits, timeout=settings.request_timeout)
+        self._gate.learn = self.hot.learn
+        self._gate.observe = metrics.observe
+        self.engine.on_tick += [self.hot.tick, self._http.sweep, Collector().tick]
+
+    async def watch(self, call: Call) -> web.StreamResponse:
+        """A websocket of a watching service."""
+        return await self.watchers.watch(call)
+
+    async def beat(self, call: Call) -> web.StreamResponse:
+        """A websocket whose pongs are heartbeats."""
+        return await self.watchers.beat(call)
+
+    async def events(self, call: Call) -> web.StreamResponse:
+        """An event stream."""
+        return await self.streams.events(call)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        return await self._gate(request)
+
+    def stop(self) -> None:
+        """Begin to stop: no more connections, then the rest is drained."""
+        self._stopping.set()
+
+    async def run(self, ready: Callable[[list[str]], None]) -> None:
+        """Serve until stopped; `ready` is given the addresses once requests are answered. Raises `JournalError`, `OSError`."""
+        async with self.engine.running(), self._listening() as addresses:
+            if self._settings.self_register:
+                host = socket.gethostname()[:64] or "localhost"
+                await self.engine.register_itself([self._endpoint(addresses[0])], host, __version__)
+            ready(addresses)
+            await self._stopping.wait()
+            log.info("server.stopping")
+
+    @contextlib.asynccontextmanager
+    async def _listening(self) -> AsyncIterator[list[str]]:
+        settings = self._settings
+        context = tls_context(settings)
+        loop = asyncio.get_running_loop()
+        ports = [settings.port, *(p for p in (settings.kie_port, settings.config_port, settings.monitor_port) if p)]
+        listeners: list[asyncio.Server] = []
+        try:
+            for port in ports:
+                listeners.append(
+                    await loop.create_server(self._http, settings.host, port, ssl=context, backlog=_BACKLOG)
+                )
+            yield [_address(listener, secure=context is not None) for listener in listeners]
+        finally:
+            for listener in listeners:
+                listener.close()
+            self.watchers.close()
+            self.streams.close()
+            self._http.pre_shutdown()
+            await self._http.shutdown(settings.shutdown_timeout)
+
+    def _endpoint(self, address: str) -> str:
+        scheme, _, rest = address.partition("://")
+        host, _, port = rest.rpartition(":")
+        host = self._settings.advertise_host or (host if host not in ("0.0.0.0", "[::]") else _own_address())  # noqa: S104
+        return f"rest://{host}:{port}/" + ("?sslEnabled=true" if scheme == "https" else "")
+
+
+def run(loaded: LoadedSettings) -> int:
+    """Serve with these settings until SIGTERM or SIGINT; the exit status of the process."""
+    try:
+        return uvloop.run(_main(loaded.settings))
+    except (JournalError, OSError, ssl.SSLError) as error:
+        log.error("server.cannot_start", error=str(error))  # noqa: TRY400  the text says it all
+        return 1
+
+
+async def _main(settings: Settings) -> int:
+    server = Server(settings)
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, server.stop)
+
+    def ready(addresses: list[str]) -> None:
+        print("waggle ready", *addresses, flush=True)
+
+    await server.run(ready)
+    return 0
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The catalog's part of the settings."""
+    names = set(Limits.__dataclass_fields__) - {"shared_services"}
+    chosen = {name: getattr(settings, name) for name in names}
+    return Limits(**chosen, shared_services=frozenset(settings.shared_services))
+
+
+def options_of(settings: Settings) -> Options:
+    """The engine's part of the settings."""
+    return Options(settings.journal_batch, settings.journal_queue, settings.journal_history)
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """TLS as the settings want it: none, with a certificate, or with clients' certificates required."""
+    if not settings.tls_cert:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(settings.tls_cert, settings.tls_key or None)
+    if settings.tls_client_ca:
+        context.load_verify_locations(settings.tls_client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _address(listener: asyncio.Server, *, secure: bool) -> str:
+    host, port = listener.sockets[0].getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"{'https' if secure else 'http'}://{shown}:{port}"
+
+
+def _own_address() -> str:
+    """The address that this machine would talk from; no packet is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])

@@ -1,0 +1,234 @@
+"""The engine's settings: what each means, what it may be, and where its value came from.
+
+A value comes from a flag, else from the environment (`WAGGLE_<NAME>`), else from a TOML file, else from the default. docs/settings.md lists all;
+a test compares it with this model.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+PREFIX = "WAGGLE_"
+DEFAULT_FILE = Path("waggle.toml")
+_NOT_SETTINGS = frozenset(("WAGGLE_CONFIG", "WAGGLE_ENGINE"))
+_MASK = "********"
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the text names it, its source, and what is allowed."""
+
+
+def _pairs(value: object) -> object:
+    """`k:v,k:v` as a mapping."""
+    if not isinstance(value, str):
+        return value
+    pairs = [item.partition(":") for item in value.split(",") if item.strip()]
+    if not all(separator and name.strip() for name, separator, _ in pairs):
+        raise ValueError("write name:value,name:value")
+    return {name.strip(): text.strip() for name, _, text in pairs}
+
+
+def _items(value: object) -> object:
+    """`a,b` as a list."""
+    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_items)]
+Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
+
+
+class Settings(BaseModel):
+    """All settings of `waggle serve`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on. Anything but loopback is a decision: set TLS too."
+    )
+    port: Port = Field(30100, description="Main port, Service Center's. 0 takes a free one.")
+    kie_port: Port = Field(30110, description="Extra port, KIE's. 0 turns it off.")
+    config_port: Port = Field(30103, description="Extra port, Config Center's. 0 turns it off.")
+    monitor_port: Port = Field(30109, description="Extra port, the dashboard upload's. 0 turns it off.")
+    advertise_host: str = Field(
+        "", description="Host that the engine registers itself under; empty: the one it listens on."
+    )
+    data_dir: Path = Field(Path("waggle-data"), description="Folder of everything that outlives the process.")
+    storage: Literal["sqlite", "memory"] = Field(
+        "sqlite", description="Store of the journal; memory forgets at the end."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severity that is logged."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="How log lines look; auto: console on a terminal, JSON elsewhere."
+    )
+    tls_cert: str = Field("", description="PEM file of the certificate chain; empty: no TLS.")
+    tls_key: str = Field("", description="PEM file of the certificate's key; empty: it is in tls_cert.")
+    tls_client_ca: str = Field("", description="PEM file of the authorities whose client certificates are required.")
+    quota_services: Count = Field(50000, description="Most services of a domain and project.")
+    quota_instances: Count = Field(150000, description="Most instances of a domain and project.")
+    quota_schemas: Count = Field(100, description="Most schemas of a service.")
+    max_body_bytes: Count = Field(2097152, description="Largest request body, in bytes.")
+    max_instance_body_bytes: Count = Field(5120, description="Largest body of an instance registration, in bytes.")
+    max_properties_body_bytes: Count = Field(3072, description="Largest body of a properties update, in bytes.")
+    max_header_bytes: Count = Field(32768, description="Longest header line, in bytes.")
+    max_connections: Count = Field(20000, description="Most open connections; one more is dropped.")
+    request_timeout: Annotated[float, Field(gt=0)] = Field(
+        60.0, description="Seconds until a request's head, and then its body, must be complete."
+    )
+    idle_timeout: Annotated[float, Field(ge=75)] = Field(
+        120.0, description="Seconds that an idle connection stays open. Vert.x clients need 75 at least."
+    )
+    shutdown_timeout: Seconds = Field(10.0, description="Seconds that requests in flight get when the engine stops.")
+    instance_ttl: Seconds = Field(
+        0, description="Seconds of every lease, whatever the instance asks for; 0: as it asks."
+    )
+    instance_min_interval: Count = Field(
+        5, description="Least seconds between heartbeats; lower ones are raised to it."
+    )
+    instance_min_times: Annotated[int, Field(ge=0)] = Field(
+        3, description="Least number of heartbeats that may be missed; lower ones are raised to it."
+    )
+    instance_properties: Pairs = Field(
+        default_factory=dict, description="Properties that every instance gets, as name:value,name:value."
+    )
+    instance_update_on_register: bool = Field(
+        False,
+        description="Whether an instance that registers again with its id is updated; the original only renews its lease.",
+    )
+    flap_damping: Seconds = Field(
+        0.0, description="Seconds that watchers are not told of a deletion, in case it is taken back; the original: 2."
+    )
+    protection_min_instances: Annotated[int, Field(ge=0)] = Field(
+        5, description="Self-preservation needs more registered instances than this."
+    )
+    protection_ratio: Share = Field(0.8, description="Share of silent instances from which on self-preservation acts.")
+    protection_max_seconds: Seconds = Field(600, description="Longest time that self-preservation keeps an instance.")
+    last_known_ratio: Share = Field(
+        0.8, description="Share of a service's instances that must be silent for its last known ones to be kept."
+    )
+    last_known_seconds: Seconds = Field(
+        300, description="Seconds that the last known instances of a service are kept; 0 turns it off."
+    )
+    shared_services: Names = Field((), description="Services of application default that all environments may find.")
+    schema_read_only: bool = Field(False, description="Whether uploading schemas is refused (403001).")
+    self_register: bool = Field(True, description="Whether the engine is listed as default/SERVICECENTER.")
+    watch_max: Count = Field(20000, description="Most open websockets.")
+    watch_buffer_bytes: Count = Field(1048576, description="Bytes that may wait for a watcher before it is cut off.")
+    watch_ping_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
+        30.0, description="Seconds between the pings that websockets get. Clients drop a socket silent for 60."
+    )
+    stream_max: Count = Field(1000, description="Most open event streams.")
+    journal_batch: Count = Field(1000, description="Most events of one commit.")
+    journal_queue: Count = Field(
+        100000, description="Most changes that wait for a commit; one more is refused (500011)."
+    )
+    journal_history: Count = Field(100000, description="Revisions for which superseded events are kept.")
+    hot_path: bool = Field(True, description="Whether repeated requests are answered by the hot path.")
+    hot_path_entries: Count = Field(200000, description="Most answers that the hot path remembers.")
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Settings:
+        if self.tls_key and not self.tls_cert:
+            raise ValueError("tls_key needs tls_cert")
+        if self.tls_client_ca and not self.tls_cert:
+            raise ValueError("tls_client_ca needs tls_cert")
+        ports = [port for port in (self.port, self.kie_port, self.config_port, self.monitor_port) if port]
+        if len(set(ports)) < len(ports):
+            raise ValueError("port, kie_port, config_port and monitor_port must differ")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """The settings and, by name, where each came from: `flag`, the variable, the file, or `default`."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Name, value and source of every setting; secrets are masked."""
+        return [(name, self._shown(name), self.sources.get(name, "default")) for name in Settings.model_fields]
+
+    def _shown(self, name: str) -> str:
+        extra = Settings.model_fields[name].json_schema_extra
+        value = getattr(self.settings, name)
+        if isinstance(extra, dict) and extra.get("secret") and value:
+            return _MASK
+        if isinstance(value, dict):
+            return ",".join(f"{key}:{text}" for key, text in value.items())
+        return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def load(flags: Mapping[str, object], environ: Mapping[str, str], config: Path | None = None) -> LoadedSettings:
+    """Gather the settings from everywhere, strongest source last. Raises `SettingsError`."""
+    values: dict[str, object] = {}
+    sources: dict[str, str] = {}
+    file = config or (Path(environ["WAGGLE_CONFIG"]) if environ.get("WAGGLE_CONFIG") else None)
+    if file is None and DEFAULT_FILE.exists():
+        file = DEFAULT_FILE
+    if file is not None:
+        for name, value in _read_file(file).items():
+            values[name], sources[name] = value, str(file)
+    known, warnings = _read_environment(environ)
+    for variable, name in known:
+        values[name], sources[name] = environ[variable], variable
+    for name, value in flags.items():
+        if value is not None:
+            values[name], sources[name] = value, "flag"
+    return LoadedSettings(_validated(values, sources), sources, tuple(warnings))
+
+
+def _read_file(file: Path) -> Mapping[str, object]:
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"the settings file {file} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the settings file {file} is no TOML: {error}") from error
+    for name in values:
+        if name not in Settings.model_fields:
+            raise SettingsError(f"{file}: there is no setting {name!r}{_hint(name)}")
+    return values
+
+
+def _read_environment(environ: Mapping[str, str]) -> tuple[list[tuple[str, str]], list[str]]:
+    known, warnings = [], []
+    for variable in sorted(environ):
+        name = variable.removeprefix(PREFIX).lower()
+        if not variable.startswith(PREFIX) or variable in _NOT_SETTINGS:
+            continue
+        if name in Settings.model_fields:
+            known.append((variable, name))
+        else:
+            warnings.append(f"{variable} is no setting{_hint(name)}; it is ignored")
+    return known, warnings
+
+
+def _hint(name: str) -> str:
+    near = difflib.get_close_matches(name, Settings.model_fields, 1)
+    return f"; do you mean {near[0]!r}?" if near else ""
+
+
+def _validated(values: Mapping[str, object], sources: Mapping[str, str]) -> Settings:
+    try:
+        return Settings(**values)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_url=False):
+            name = str(problem["loc"][0]) if problem["loc"] else ""
+            place = f"{name} (from {sources.get(name, 'default')}): " if name else ""
+            lines.append(place + problem["msg"].removeprefix("Value error, "))
+        raise SettingsError("; ".join(lines)) from error
