@@ -16,9 +16,10 @@ from aiohttp import web
 
 from registry import __version__
 from registry.api.call import Call
+from registry.api.connection import HotServer
 from registry.api.events import EventStreams
 from registry.api.gate import Gate
-from registry.api.hot import HotPath, HotServer
+from registry.api.hot import HotPath
 from registry.api.metrics import Metrics, Sources
 from registry.api.operations import operation_routes
 from registry.api.service_center import ROUTES
@@ -54,7 +55,13 @@ class Server:
         )
         self.streams = EventStreams(self.engine, settings.stream_max)
         name = f"SERVICECENTER/{__version__}"
-        self.hot = HotPath(name, settings.hot_path_entries, enabled=settings.hot_path)
+        self.hot = HotPath(
+            self.engine,
+            name,
+            size=settings.hot_path_entries,
+            largest=settings.max_instance_body_bytes,
+            enabled=settings.hot_path,
+        )
         self._http = HotServer(
             self._handle,
             self.hot,

@@ -7,28 +7,37 @@ is idle, is answered at once. Everything else goes down aiohttp's path, whose ha
 memo (`learn`), and what they answered is what is repeated, byte for byte. An entry that no longer holds (the lease ended, the answer is stale)
 is forgotten, and its request takes the long way.
 
-Both memos are bounded: a full one starts anew. Nothing here can change the catalog but for renewing leases.
+A new registration cannot be repeated from a memo, but its line and head can be known: then it goes straight to the catalog, and its answer
+is written when the journal has it, during which nothing more is read from its connection.
+
+Both memos are bounded: a full one starts anew.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
-
 from registry.api.call import EMPTY, Call, Reply, Tenancy
-from registry.api.gate import gzip
+from registry.api.gate import error_reply, gzip
 from registry.api.service_center import discovery, instances
 from registry.api.service_center.discovery import honoured_revision
 from registry.catalog.leases import Lease
 
+from registry.errors import RegistryError
+
 if TYPE_CHECKING:
     from registry.catalog.discovery import Answer
+    from registry.catalog.records import Service
+    from registry.engine import Engine
+
+Wire = tuple[bytes, ...]
+LATER: Wire = ()
+"""Stands for an answer that is written when the journal has what it acknowledges."""
 
 _PLAIN_HEADERS = frozenset(
     (b"host", b"user-agent", b"accept", b"accept-encoding", b"connection", b"content-type", b"content-length")
@@ -49,10 +58,12 @@ class Head:
 
 @dataclass(slots=True)
 class _Find:
-    """A find that was answered, and for which revision of the client."""
+    """A find that was answered: for which revision of the client, and for which consumer, who must still be registered."""
 
     answer: Answer
     known: str
+    consumer: Service | None
+    services: Mapping[str, Service]
     wire: dict[bool, tuple[bytes, bytes]]
 
 
@@ -65,10 +76,12 @@ class _Beats:
 
 
 class HotPath:
-    """The memos, shared by all connections. `size` bounds each; `server` is the Server header."""
+    """The memos, shared by all connections. `size` bounds each, `largest` a registration's body; `server` is the Server header."""
 
-    def __init__(self, server: str, size: int, *, enabled: bool = True) -> None:
+    def __init__(self, engine: Engine, server: str, *, size: int, largest: int, enabled: bool = True) -> None:
         self.enabled = enabled
+        self._engine = engine
+        self._largest = largest
         self._size = size
         self._server = server
         self._heads: dict[bytes, Head | None] = {}
@@ -76,6 +89,7 @@ class HotPath:
         self._finds: dict[bytes, dict[tuple[bytes, bytes], _Find]] = {}
         self._bodies: dict[tuple[bytes, bytes, bytes], _Beats] = {}
         self._body_lines: dict[bytes, str] = {}
+        self._owners: dict[tuple[bytes, bytes], tuple[str, str]] = {}
         self._date = b""
         self._empty = (b"", b"")
         self.served = {"heartbeat": 0, "find": 0, "heartbeats": 0, "register": 0}
@@ -84,15 +98,15 @@ class HotPath:
     @property
     def entries(self) -> int:
         """How many answers are remembered."""
-        return len(self._beats) + len(self._finds) + len(self._bodies)
+        return len(self._beats) + len(self._finds) + len(self._bodies) + len(self._owners)
 
     def tick(self) -> None:
         """Bring the Date header up to date: call it at least once a second."""
         self._date = f"Date: {formatdate(usegmt=True)}\r\n".encode()
         self._empty = self._wire(EMPTY)
 
-    def answer(self, data: bytes) -> tuple[bytes, ...] | None:
-        """The whole answer to a whole request that is known, or nothing: then it takes the long way."""
+    def answer(self, data: bytes, later: Callable[[Wire], None]) -> Wire | None:
+        """The whole answer to a whole request that is known; nothing, if it must take the long way; or `LATER`, to be given to `later`."""
         end = data.find(b"\r\n")
         line = data[:end]
         beat = self._beats.get(line)
@@ -102,10 +116,10 @@ class HotPath:
         if finds is not None:
             return self._find(line, finds, data, end)
         if line in self._body_lines:
-            return self._repeated(line, data, end)
+            return self._with_body(line, data, end, later)
         return None
 
-    def _heartbeat(self, line: bytes, beat: tuple[bytes, Lease], data: bytes, end: int) -> tuple[bytes, ...] | None:
+    def _heartbeat(self, line: bytes, beat: tuple[bytes, Lease], data: bytes, end: int) -> Wire | None:
         head = self._head(data[end:])
         domain, lease = beat
         if head is None or head.length or head.caller[0] != domain:
@@ -120,12 +134,13 @@ class HotPath:
 
     def _find(
         self, line: bytes, finds: dict[tuple[bytes, bytes], _Find], data: bytes, end: int
-    ) -> tuple[bytes, ...] | None:
+    ) -> Wire | None:
         head = self._head(data[end:])
         found = finds.get(head.caller) if head is not None and not head.length else None
         if found is None or head is None:
             return None
-        if found.answer.stale:
+        gone = found.consumer is not None and found.services.get(found.consumer.service_id) is not found.consumer
+        if gone or found.answer.stale:
             del finds[head.caller]
             return None
         wire = found.wire.get(head.gzip)
@@ -134,24 +149,63 @@ class HotPath:
         self.served["find"] += 1
         return wire[0], self._date, wire[1]
 
-    def _repeated(self, line: bytes, data: bytes, end: int) -> tuple[bytes, ...] | None:
+    def _with_body(self, line: bytes, data: bytes, end: int, later: Callable[[Wire], None]) -> Wire | None:
         split = data.find(b"\r\n\r\n", end) + 4
         head = self._head(data[end:split])
         body = data[split:]
-        if head is None or head.length != len(body) or head.gzip:
+        if head is None or head.length != len(body):
             return None
-        key = (line, head.caller[0], body)
-        known = self._bodies.get(key)
-        if known is None:
+        domain = head.caller[0]
+        known = self._bodies.get((line, domain, body))
+        if known is not None and not head.gzip and self._renew(known):
+            self.served[self._body_lines[line]] += 1
+            return known.wire[0], self._date, known.wire[1]
+        owner = self._owners.get((line, domain))
+        if owner is None or len(body) > self._largest:
             return None
+        return self._register(line, domain, owner, body, later)
+
+    @staticmethod
+    def _renew(known: _Beats) -> bool:
         for lease in known.leases:
             if not lease.alive or lease.protected_until:
-                del self._bodies[key]
-                return None
+                return False
         for lease in known.leases:
             lease.beat()
-        self.served[self._body_lines[line]] += 1
-        return known.wire[0], self._date, known.wire[1]
+        return True
+
+    def _register(
+        self, line: bytes, domain: bytes, owner: tuple[str, str], body: bytes, later: Callable[[Wire], None]
+    ) -> Wire:
+        self.served["register"] += 1
+        try:
+            name, stored = instances.begin_registration(self._engine, *owner, body)
+        except RegistryError as error:
+            return self._dated(error_reply(error))
+        reply = instances.registered(name)
+        if stored is None:
+            self._remember(line, domain, owner, body, name, reply)
+            return self._dated(reply)
+
+        def acknowledge(done: asyncio.Future[None]) -> None:
+            failure = done.exception()
+            later(self._dated(error_reply(failure) if isinstance(failure, RegistryError) else reply))
+
+        stored.add_done_callback(acknowledge)
+        return LATER
+
+    def _remember(
+        self, line: bytes, domain: bytes, owner: tuple[str, str], body: bytes, name: str, reply: Reply
+    ) -> None:
+        """A registration that changed nothing only renews the lease when it comes again, unless it may update."""
+        if self._engine.catalog.limits.instance_update_on_register:
+            return
+        instance = self._engine.catalog.instances.get(*owner, name)
+        self._bodies[(line, domain, body)] = _Beats([instance.lease], self._wire(reply))
+
+    def _dated(self, reply: Reply) -> Wire:
+        before, after = self._wire(reply)
+        return before, self._date, after
 
     def _head(self, block: bytes) -> Head | None:
         """The facts of a header block (with its leading and closing line ends), if it has none that asks for more."""
@@ -178,6 +232,7 @@ class HotPath:
             self._finds.clear()
             self._bodies.clear()
             self._body_lines.clear()
+            self._owners.clear()
         line = f"{call.request.method} {call.request.raw_path} HTTP/1.1".encode("utf-8", "surrogateescape")
         domain = call.header("X-Domain-Name").encode("utf-8", "surrogateescape")
         if handler is instances.heartbeat:
@@ -187,7 +242,7 @@ class HotPath:
         elif handler is instances.heartbeats:
             self._learn_batch(call, line, domain, reply)
         elif handler is instances.register:
-            self._learn_registration(call, line, domain, reply)
+            self._learn_owner(call, line, domain)
 
     def _learn_beat(self, call: Call, line: bytes, domain: bytes) -> None:
         catalog = call.engine.catalog
@@ -199,8 +254,11 @@ class HotPath:
         if not query.plain:
             return
         consumer = call.header("X-ConsumerId").encode("utf-8", "surrogateescape")
-        answer = call.engine.catalog.discovery.find(call.tenant, query, call.engine.now())
-        self._finds.setdefault(line, {})[(domain, consumer)] = _Find(answer, honoured_revision(call), {})
+        catalog = call.engine.catalog
+        answer = catalog.discovery.find(call.tenant, query, call.engine.now())
+        services = catalog.state.existing(call.tenant).services
+        found = _Find(answer, honoured_revision(call), services.get(query.consumer_id), services, {})
+        self._finds.setdefault(line, {})[(domain, consumer)] = found
 
     def _learn_batch(self, call: Call, line: bytes, domain: bytes, reply: Reply) -> None:
         if b"errMessage" in reply.body:
@@ -210,14 +268,9 @@ class HotPath:
         self._body_lines[line] = "heartbeats"
         self._bodies[(line, domain, call.body)] = _Beats(leases, self._wire(reply))
 
-    def _learn_registration(self, call: Call, line: bytes, domain: bytes, reply: Reply) -> None:
-        """A registration that names its instance only renews the lease when it comes again, unless it may update."""
-        name = instances.named_instance(call.body)
-        if not name or call.engine.catalog.limits.instance_update_on_register:
-            return
-        instance = call.engine.catalog.instances.get(call.tenant, call.params["serviceId"], name)
+    def _learn_owner(self, call: Call, line: bytes, domain: bytes) -> None:
         self._body_lines[line] = "register"
-        self._bodies[(line, domain, call.body)] = _Beats([instance.lease], self._wire(reply))
+        self._owners[(line, domain)] = (call.tenant, call.params["serviceId"])
 
     def _wire(self, reply: Reply, *, compress: bool = False) -> tuple[bytes, bytes]:
         """The answer's bytes before and after the Date header, exactly as aiohttp writes them for `Gate.render`."""
@@ -231,8 +284,7 @@ class HotPath:
             del headers["Content-Type"]
         else:
             headers["Content-Length"] = str(len(body))
-        reason = "OK" if reply.status == 200 else "Not Modified"
-        lines = [f"HTTP/1.1 {reply.status} {reason}", *(f"{name}: {value}" for name, value in headers.items())]
+        lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}", *(f"{name}: {value}" for name, value in headers.items())]
         return "\r\n".join([*lines, ""]).encode(), b"\r\n" + body
 
 
@@ -252,92 +304,3 @@ def parse_head(block: bytes) -> Head | None:
         return None
     caller = (facts.get(b"x-domain-name", b""), facts.get(b"x-consumerid", b""))
     return Head(caller, int(length), b"gzip" in facts.get(b"accept-encoding", b""))
-
-
-class HotProtocol(RequestHandler):
-    """A connection: aiohttp's, with the hot path before it, and with bounds on clients that dawdle."""
-
-    __slots__ = ("_hot", "_loop_time", "_partial_since", "_reading_paused")
-
-    def __init__(
-        self, manager: web.Server, hot: HotPath, *, loop: asyncio.AbstractEventLoop, **options: object
-    ) -> None:
-        super().__init__(manager, loop=loop, **options)  # type: ignore[arg-type]
-        self._hot = hot
-        self._partial_since = 0.0
-        self._reading_paused = False
-        self._loop_time: Callable[[], float] = loop.time
-
-    def data_received(self, data: bytes) -> None:
-        """Answer what the hot path knows; hand everything else to aiohttp."""
-        waiter = self._waiter
-        idle = waiter is not None and not self._messages and not self._partial_since and not waiter.done()
-        if idle and not self._upgraded and self._hot.enabled and self._whole(data):
-            answer = self._hot.answer(data)
-            if answer is not None and self.transport is not None:
-                self._next_keepalive_close_time = self._loop_time() + self._keepalive_timeout
-                self.transport.writelines(answer)
-                return
-        super().data_received(data)
-        if waiter is not None and self._waiter is waiter and not waiter.done():
-            self._partial_since = self._partial_since or self._loop_time()
-        else:
-            self._partial_since = 0.0
-
-    @staticmethod
-    def _whole(data: bytes) -> bool:
-        """Whether the data may be one whole request: with a body, its length is compared later."""
-        split = data.find(b"\r\n\r\n")
-        return split >= 0 and (split + 4 == len(data) or data.startswith((b"PUT", b"POST")))
-
-    def pause_writing(self) -> None:
-        """The client does not read its answers: take no more requests from it until it does."""
-        super().pause_writing()
-        if self.transport is not None and not self._reading_paused:
-            self._reading_paused = True
-            self.transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        """The client reads again."""
-        super().resume_writing()
-        if self.transport is not None and self._reading_paused:
-            self._reading_paused = False
-            self.transport.resume_reading()
-
-    def overdue(self, now: float, timeout: float) -> bool:
-        """Whether a request's head has been incomplete for longer than so many seconds."""
-        return bool(self._partial_since) and now - self._partial_since > timeout
-
-    def cut(self) -> None:
-        """Drop the connection at once."""
-        if self.transport is not None:
-            self.transport.abort()
-
-
-class HotServer(web.Server):
-    """Makes the connections, bounds their number, and lets go of those that dawdle."""
-
-    def __init__(self, handler, hot: HotPath, *, most: int, timeout: float, **options: object) -> None:  # type: ignore[no-untyped-def]
-        super().__init__(handler, **options)  # type: ignore[arg-type]
-        self._hot = hot
-        self._most = most
-        self._timeout = timeout
-        self.refused = 0
-
-    def __call__(self) -> RequestHandler:
-        """A protocol for a new connection."""
-        return HotProtocol(self, self._hot, loop=self._loop, **self._kwargs)
-
-    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        """Count the connection; one too many is dropped."""
-        super().connection_made(handler, transport)
-        if len(self._connections) > self._most:
-            self.refused += 1
-            transport.abort()
-
-    def sweep(self) -> None:
-        """Drop connections whose request has been on its way for too long."""
-        now = self._loop.time()
-        for connection in self.connections:
-            if isinstance(connection, HotProtocol) and connection.overdue(now, self._timeout):
-                connection.cut()

@@ -13,8 +13,9 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from registry.api.call import Call, Reply
+from registry.api.connection import HotServer
 from registry.api.events import EventStreams
-from registry.api.hot import HotPath, HotServer
+from registry.api.hot import HotPath
 from registry.api.watch import Watchers
 from registry.catalog.records import Service
 from registry.engine import Engine

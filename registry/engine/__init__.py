@@ -68,8 +68,8 @@ class Engine:
         """The wall clock in milliseconds since 1970."""
         return time.time_ns() // 1_000_000
 
-    async def execute(self, command: Callable[[], T]) -> T:
-        """Run a command and wait until its changes are stored. One that raises has changed nothing."""
+    def begin(self, command: Callable[[], T]) -> tuple[T, asyncio.Future[None] | None]:
+        """Run a command; its result counts once the future, if there is one, is done. One that raises has changed nothing."""
         state = self.catalog.state
         try:
             result = command()
@@ -77,8 +77,13 @@ class Engine:
             state.undo(state.take_changes())
             raise
         changes = state.take_changes()
-        if changes:
-            await self.committer.commit(changes)
+        return result, self.committer.enqueue(changes) if changes else None
+
+    async def execute(self, command: Callable[[], T]) -> T:
+        """Run a command and wait until its changes are stored."""
+        result, stored = self.begin(command)
+        if stored is not None:
+            await stored
         return result
 
     @contextlib.asynccontextmanager

@@ -62,8 +62,11 @@ class Committer:
         self.failures = 0
         self.observe: Callable[[float], None] = lambda _seconds: None
 
-    async def commit(self, changes: list[Change]) -> None:
-        """Wait until the changes are stored. Raises 500011, with the changes taken back, where they cannot be."""
+    def enqueue(self, changes: list[Change]) -> asyncio.Future[None]:
+        """Queue the changes; the future is done when they are stored, or fails with 500011 once they are taken back.
+
+        Raises 500011, with the changes taken back, where no more can wait.
+        """
         if self.waiting + len(changes) > self._limit or self._stopping:
             self._state.undo(changes)
             raise RegistryError(500011, "the engine is stopping" if self._stopping else "too many changes are waiting")
@@ -71,7 +74,7 @@ class Committer:
         self._queue.append((changes, stored))
         self.waiting += len(changes)
         self._wake.set()
-        await stored
+        return stored
 
     async def run(self) -> None:
         """Store what is committed, until `stop`; what was queued by then is stored first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from registry.api.call import EMPTY, Call, Reply, json_reply
@@ -9,6 +10,7 @@ from registry.api.checks import checked
 from registry.api.service_center import shapes
 from registry.api.service_center.services import service_id
 from registry.api.shapes import read, validate
+from registry.engine import Engine
 from registry.errors import RegistryError, invalid
 
 _BAD_JSON = "Unmarshal error"
@@ -21,19 +23,26 @@ def instance_id(call: Call) -> str:
 
 async def register(call: Call) -> Reply:
     """POST microservices/:serviceId/instances."""
-    given = read(shapes.REGISTER_INSTANCE, call.body, _BAD_JSON)
+    name, stored = begin_registration(call.engine, call.tenant, service_id(call), call.body)
+    if stored is not None:
+        await stored
+    return registered(name)
+
+
+def begin_registration(
+    engine: Engine, tenant: str, owner: str, body: bytes
+) -> tuple[str, asyncio.Future[None] | None]:
+    """Register the instance of a body; its id counts once the future, if there is one, is done."""
+    given = read(shapes.REGISTER_INSTANCE, body, _BAD_JSON)
     validate(shapes.REGISTER_INSTANCE, given)
     instance = given["instance"]
     assert isinstance(instance, dict)  # noqa: S101  validated
-    engine, tenant, owner = call.engine, call.tenant, service_id(call)
-    name = await engine.execute(lambda: engine.catalog.instances.register(tenant, owner, instance, engine.now()))
+    return engine.begin(lambda: engine.catalog.instances.register(tenant, owner, instance, engine.now()))
+
+
+def registered(name: str) -> Reply:
+    """The answer to a registration."""
     return json_reply({"instanceId": name})
-
-
-def named_instance(body: bytes) -> str:
-    """The instance id that a valid registration gives, if it gives one."""
-    instance = read(shapes.REGISTER_INSTANCE, body)["instance"]
-    return str(instance.get("instanceId", "")) if isinstance(instance, dict) else ""
 
 
 async def unregister(call: Call) -> Reply:

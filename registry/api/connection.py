@@ -1,0 +1,129 @@
+"""Connections: aiohttp's, with the hot path before it, and with bounds on clients that dawdle."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from registry.api.hot import LATER, HotPath
+
+
+class HotProtocol(RequestHandler):
+    """One connection.
+
+    A request goes down the hot path only when the connection is idle: nothing is half read, none is being answered. While the answer to a hot
+    request waits for the journal, what arrives is kept for later, so that answers keep the order of their requests.
+    """
+
+    __slots__ = ("_hot", "_kept", "_loop_time", "_partial_since", "_pending", "_reading_paused")
+
+    def __init__(
+        self, manager: web.Server, hot: HotPath, *, loop: asyncio.AbstractEventLoop, **options: object
+    ) -> None:
+        super().__init__(manager, loop=loop, **options)  # type: ignore[arg-type]
+        self._hot = hot
+        self._partial_since = 0.0
+        self._reading_paused = False
+        self._pending = False
+        self._kept = b""
+        self._loop_time: Callable[[], float] = loop.time
+
+    def data_received(self, data: bytes) -> None:
+        """Answer what the hot path knows; hand everything else to aiohttp."""
+        if self._pending:
+            self._kept += data
+            return
+        waiter = self._waiter
+        idle = waiter is not None and not self._messages and not self._partial_since and not waiter.done()
+        if idle and not self._upgraded and self._hot.enabled and self._whole(data) and self.transport is not None:
+            answer = self._hot.answer(data, self._answer_later)
+            if answer is LATER:
+                self._pending = True
+                self.transport.pause_reading()
+                return
+            if answer is not None:
+                self._write(answer)
+                return
+        super().data_received(data)
+        if waiter is not None and self._waiter is waiter and not waiter.done():
+            self._partial_since = self._partial_since or self._loop_time()
+        else:
+            self._partial_since = 0.0
+
+    def _write(self, answer: tuple[bytes, ...]) -> None:
+        assert self.transport is not None  # noqa: S101  checked by the caller
+        self._next_keepalive_close_time = self._loop_time() + self._keepalive_timeout
+        self.transport.writelines(answer)
+
+    def _answer_later(self, answer: tuple[bytes, ...]) -> None:
+        self._pending = False
+        if self.transport is None or self.transport.is_closing():
+            return
+        self._write(answer)
+        if not self._reading_paused:
+            self.transport.resume_reading()
+        kept, self._kept = self._kept, b""
+        if kept:
+            self.data_received(kept)
+
+    @staticmethod
+    def _whole(data: bytes) -> bool:
+        """Whether the data may be one whole request: with a body, its length is compared later."""
+        split = data.find(b"\r\n\r\n")
+        return split >= 0 and (split + 4 == len(data) or data.startswith((b"PUT", b"POST")))
+
+    def pause_writing(self) -> None:
+        """The client does not read its answers: take no more requests from it until it does."""
+        super().pause_writing()
+        if self.transport is not None and not self._reading_paused:
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        super().resume_writing()
+        if self.transport is not None and self._reading_paused:
+            self._reading_paused = False
+            if not self._pending:
+                self.transport.resume_reading()
+
+    def overdue(self, now: float, timeout: float) -> bool:
+        """Whether a request's head has been incomplete for longer than so many seconds."""
+        return bool(self._partial_since) and now - self._partial_since > timeout
+
+    def cut(self) -> None:
+        """Drop the connection at once."""
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class HotServer(web.Server):
+    """Makes the connections, bounds their number, and lets go of those that dawdle."""
+
+    def __init__(self, handler, hot: HotPath, *, most: int, timeout: float, **options: object) -> None:  # type: ignore[no-untyped-def]
+        super().__init__(handler, **options)  # type: ignore[arg-type]
+        self._hot = hot
+        self._most = most
+        self._timeout = timeout
+        self.refused = 0
+
+    def __call__(self) -> RequestHandler:
+        """A protocol for a new connection."""
+        return HotProtocol(self, self._hot, loop=self._loop, **self._kwargs)
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        """Count the connection; one too many is dropped."""
+        super().connection_made(handler, transport)
+        if len(self._connections) > self._most:
+            self.refused += 1
+            transport.abort()
+
+    def sweep(self) -> None:
+        """Drop connections whose request has been on its way for too long."""
+        now = self._loop.time()
+        for connection in self.connections:
+            if isinstance(connection, HotProtocol) and connection.overdue(now, self._timeout):
+                connection.cut()
