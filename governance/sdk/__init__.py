@@ -1,0 +1,26 @@
+"""The SDK: what a Python service needs to live in a ServiceComb application. See docs/sdk.md.
+
+async with Microservice(ServiceSettings.load()) as service:
+    async with service.http.get("cse://weather/weather/show", params={"city": "Berlin"}) as answer:
+        print(await answer.json())
+"""
+
+from governance.sdk.client import EngineError, EngineUnavailableError
+from governance.sdk.heartbeat import Heartbeats
+from governance.sdk.microservice import Microservice
+from governance.sdk.model import Instance
+from governance.sdk.session import NoInstanceError, Session
+from governance.sdk.settings import DataCenter, ServiceSettings, SettingsError
+
+__all__ = [
+    "DataCenter",
+    "EngineError",
+    "EngineUnavailableError",
+    "Heartbeats",
+    "Instance",
+    "Microservice",
+    "NoInstanceError",
+    "ServiceSettings",
+    "Session",
+    "SettingsError",
+]

@@ -1,0 +1,184 @@
+"""The engine's protocol as calls: what the SDK needs of Service Center's v4 API."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import aiohttp
+import orjson
+
+from governance.sdk.addresses import AddressPool
+from governance.sdk.settings import ServiceSettings
+
+Json: TypeAlias = Mapping[str, object]
+SERVICE_GONE = "400012"
+
+
+class EngineError(Exception):
+    """The engine answered, but not with what was asked for."""
+
+    def __init__(self, status: int, code: str, message: str, detail: str) -> None:
+        self.status = status
+        self.code = code
+        self.detail = detail
+        super().__init__(f"the engine answered {status} {code} {message}: {detail}")
+
+
+class EngineUnavailableError(Exception):
+    """No address of the engine answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of the engine."""
+
+    status: int
+    body: Json
+    revision: str
+
+
+class CenterClient:
+    """Calls the engine, trying one address after another until one answers."""
+
+    def __init__(self, session: aiohttp.ClientSession, settings: ServiceSettings, pool: AddressPool) -> None:
+        self.session = session
+        self.pool = pool
+        self._settings = settings
+        self._root = f"/v4/{settings.project}/registry"
+        self._headers = {"X-Domain-Name": settings.domain, "Content-Type": "application/json"}
+
+    async def service_id(self) -> str | None:
+        """The id of the settings' service, if it is registered."""
+        wanted = {
+            "type": "microservice",
+            "appId": self._settings.app,
+            "serviceName": self._settings.name,
+            "version": self._settings.version,
+            "env": self._settings.environment,
+        }
+        answer = await self._call("GET", "/existence", query=wanted)
+        found = answer.body.get("serviceId")
+        return str(found) if answer.status == 200 and found else None
+
+    async def register_service(self, service: Json) -> str:
+        """Register a service; its id."""
+        answer = _good(await self._call("POST", "/microservices", {"service": service}))
+        return str(answer.body["serviceId"])
+
+    async def set_service_properties(self, service_id: str, properties: Json) -> None:
+        """Replace the service's properties."""
+        _good(await self._call("PUT", f"/microservices/{service_id}/properties", {"properties": properties}))
+
+    async def schema_summaries(self, service_id: str) -> Mapping[str, str]:
+        """The summary of every uploaded schema by id."""
+        answer = _good(await self._call("GET", f"/microservices/{service_id}/schemas"))
+        return {str(row["schemaId"]): str(row.get("summary", "")) for row in _rows(answer.body, "schemas")}
+
+    async def upload_schema(self, service_id: str, schema_id: str, content: str, summary: str) -> None:
+        """Store one schema."""
+        body = {"schema": content, "summary": summary}
+        _good(await self._call("PUT", f"/microservices/{service_id}/schemas/{schema_id}", body))
+
+    async def register_instance(self, service_id: str, instance: Json) -> str:
+        """Register an instance; its id."""
+        answer = _good(await self._call("POST", f"/microservices/{service_id}/instances", {"instance": instance}))
+        return str(answer.body["instanceId"])
+
+    async def unregister_instance(self, service_id: str, instance_id: str) -> None:
+        """Take an instance out."""
+        _good(await self._call("DELETE", f"/microservices/{service_id}/instances/{instance_id}"))
+
+    async def set_status(self, service_id: str, instance_id: str, status: str) -> None:
+        """Set an instance's status."""
+        path = f"/microservices/{service_id}/instances/{instance_id}/status"
+        _good(await self._call("PUT", path, query={"value": status}))
+
+    async def heartbeat(self, service_id: str, instance_id: str) -> None:
+        """Renew one lease."""
+        path = f"/microservices/{service_id}/instances/{instance_id}/heartbeat"
+        _good(await self._call("PUT", path, timeout=self._settings.heartbeat_timeout))
+
+    async def heartbeats(self, instances: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+        """Renew many leases in one call; those that the engine does not know."""
+        body = {"instances": [{"serviceId": owner, "instanceId": name} for owner, name in instances]}
+        answer = _good(await self._call("PUT", "/heartbeats", body, timeout=self._settings.heartbeat_timeout))
+        rows = _rows(answer.body, "instances")
+        return [(str(row.get("serviceId")), str(row.get("instanceId"))) for row in rows if row.get("errMessage")]
+
+    async def find(self, consumer_id: str, app: str, service: str, revision: str) -> Answer:
+        """The instances of a service: 200, 304 where the revision is current, or `EngineError`."""
+        query = {"appId": app, "serviceName": service, "version": "0+", "rev": revision}
+        if not consumer_id:
+            query["env"] = self._settings.environment
+        answer = await self._call("GET", "/instances", query=query, headers={"X-ConsumerId": consumer_id})
+        return answer if answer.status == 304 else _good(answer)
+
+    def watch_urls(self, service_id: str) -> Sequence[str]:
+        """Where a service is told of changes, the best address first."""
+        return [f"{address}{self._root}/microservices/{service_id}/watcher" for address in self.pool.order()]
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of every call."""
+        return self._headers
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109  it bounds each address, not the call
+    ) -> Answer:
+        data = orjson.dumps(body) if body is not None else None
+        bound = aiohttp.ClientTimeout(total=timeout or self._settings.request_timeout)
+        failure: Exception | None = None
+        for address in self.pool.order():
+            url = address + self._root + path
+            named = {**self._headers, **(headers or {})}
+            try:
+                async with self.session.request(
+                    method, url, data=data, params=query, headers=named, timeout=bound
+                ) as response:
+                    payload = await response.read()
+                    self.pool.worked(address)
+                    return Answer(response.status, _json(payload), response.headers.get("X-Resource-Revision", ""))
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                self.pool.failed(address)
+                failure = error
+        raise EngineUnavailableError(f"no answer from the engine: {failure or 'no address'}") from failure
+
+
+def tls_context(settings: ServiceSettings) -> ssl.SSLContext | bool:
+    """How https addresses are checked, and with which certificate the service shows itself."""
+    if not (settings.tls_ca or settings.tls_cert):
+        return True
+    context = ssl.create_default_context(cafile=settings.tls_ca or None)
+    if settings.tls_cert:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key or None)
+    return context
+
+
+def _good(answer: Answer) -> Answer:
+    if answer.status == 200:
+        return answer
+    code, message = str(answer.body.get("errorCode", "")), str(answer.body.get("errorMessage", ""))
+    raise EngineError(answer.status, code, message, str(answer.body.get("detail", "")))
+
+
+def _json(payload: bytes) -> Json:
+    try:
+        value = orjson.loads(payload) if payload else {}
+    except orjson.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _rows(body: Json, name: str) -> Sequence[Json]:
+    rows = body.get(name)
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
