@@ -25,7 +25,7 @@ async def register(client: CenterClient, settings: ServiceSettings, instance_id:
     service_id = await client.service_id()
     if service_id is None:
         service_id = await client.register_service(service_document(settings))
-    else:
+    elif settings.service_properties:
         await client.set_service_properties(service_id, settings.service_properties)
     await _upload_schemas(client, service_id, settings.schemas)
     name = await client.register_instance(service_id, instance_document(settings, instance_id))

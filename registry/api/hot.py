@@ -132,9 +132,7 @@ class HotPath:
         status, rest = self._empty
         return status, self._date, rest
 
-    def _find(
-        self, line: bytes, finds: dict[tuple[bytes, bytes], _Find], data: bytes, end: int
-    ) -> Wire | None:
+    def _find(self, line: bytes, finds: dict[tuple[bytes, bytes], _Find], data: bytes, end: int) -> Wire | None:
         head = self._head(data[end:])
         found = finds.get(head.caller) if head is not None and not head.length else None
         if found is None or head is None:
@@ -284,7 +282,10 @@ class HotPath:
             del headers["Content-Type"]
         else:
             headers["Content-Length"] = str(len(body))
-        lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}", *(f"{name}: {value}" for name, value in headers.items())]
+        lines = [
+            f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
         return "\r\n".join([*lines, ""]).encode(), b"\r\n" + body
 
 

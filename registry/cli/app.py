@@ -59,7 +59,7 @@ def _flag(name: str) -> inspect.Parameter:
     kind = field.annotation if field.annotation in (int, float, bool) and get_origin(field.annotation) is None else str
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
-    )  # type: ignore[operator]
+    )
 
 
 _CONFIG = inspect.Parameter(

@@ -29,9 +29,7 @@ async def register(call: Call) -> Reply:
     return registered(name)
 
 
-def begin_registration(
-    engine: Engine, tenant: str, owner: str, body: bytes
-) -> tuple[str, asyncio.Future[None] | None]:
+def begin_registration(engine: Engine, tenant: str, owner: str, body: bytes) -> tuple[str, asyncio.Future[None] | None]:
     """Register the instance of a body; its id counts once the future, if there is one, is done."""
     given = read(shapes.REGISTER_INSTANCE, body, _BAD_JSON)
     validate(shapes.REGISTER_INSTANCE, given)

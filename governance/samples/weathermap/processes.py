@@ -1,0 +1,102 @@
+"""Processes that belong together: started in order, ended together, whatever happens to the one that started them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+_GRACE_SECONDS = 10.0
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One process: its name, command and additions to the environment."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Fleet:
+    """Runs its members for as long as the block lasts. Each logs to `<folder>/<name>.log`."""
+
+    def __init__(self, folder: Path, members: Sequence[Member]) -> None:
+        self._folder = folder
+        self._members = members
+        self._running: dict[str, asyncio.subprocess.Process] = {}
+
+    async def __aenter__(self) -> Fleet:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            for member in self._members:
+                self._running[member.name] = await self._start(member)
+        except BaseException:
+            await self._end()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._end()
+
+    async def first_death(self) -> str:
+        """The name of the first process that ends."""
+        waits = {asyncio.ensure_future(process.wait()): name for name, process in self._running.items()}
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            return waits[done.pop()]
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    def obituary(self, name: str) -> str:
+        """What to say of a process that ended by itself."""
+        log = self._log(name)
+        last = "\n".join(log.read_text(errors="replace").splitlines()[-8:]) if log.exists() else ""
+        return f"{name} has ended with status {self._running[name].returncode}; the end of {log}:\n{last}"
+
+    async def _start(self, member: Member) -> asyncio.subprocess.Process:
+        with self._log(member.name).open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                *member.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **member.environment},
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+            )
+
+    def _log(self, name: str) -> Path:
+        return self._folder / f"{name}.log"
+
+    async def _end(self) -> None:
+        """Ask all to end, the last started first; whoever does not in time is killed with its children."""
+        for process in reversed(self._running.values()):
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        waits = [asyncio.ensure_future(process.wait()) for process in self._running.values()]
+        if waits:
+            await asyncio.wait(waits, timeout=_GRACE_SECONDS)
+        for process in self._running.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        if waits:
+            await asyncio.wait(waits)
+
+
+def _die_with_parent() -> None:
+    """Linux ends the child when the demo is killed outright."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

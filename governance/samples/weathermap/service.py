@@ -1,0 +1,96 @@
+"""What the services share: their settings from the environment, their health, and a graceful end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+import structlog
+from aiohttp import web
+
+from governance.samples.weathermap.data import Almanac
+from governance.sdk import Microservice, ServiceSettings
+
+APP = "weathermap"
+log = structlog.get_logger(__name__)
+
+
+def almanac(environ: Mapping[str, str]) -> Almanac:
+    """The almanac of WEATHERMAP_SEED and WEATHERMAP_DATE (YYYY-MM-DD)."""
+    date = environ.get("WEATHERMAP_DATE")
+    today = datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=UTC) if date else None
+    return Almanac(environ.get("WEATHERMAP_SEED", "waggle"), today)
+
+
+def settings_for(name: str, version: str, host: str, port: int, engine: str, schema: str) -> ServiceSettings:
+    """The settings of one of the sample's services."""
+    given: dict[str, object] = {"app": APP, "name": name, "endpoints": (f"rest://{host}:{port}",)}
+    given |= {"schemas": {name: schema} if schema else {}, "heartbeat_interval": 10.0, "pull_interval": 15.0}
+    if "CAS_INSTANCE_VERSION" not in os.environ:
+        given["version"] = version
+    if engine:
+        given["addresses"] = tuple(engine.split(","))
+    return ServiceSettings.load(None, os.environ, **given)
+
+
+async def latency(environ: Mapping[str, str]) -> None:
+    """Wait for LATENCY milliseconds: the sample's way to be slow."""
+    milliseconds = environ.get("LATENCY", "0")
+    if milliseconds.isdigit() and int(milliseconds):
+        await asyncio.sleep(int(milliseconds) / 1000)
+
+
+def served_by(service: Microservice) -> dict[str, str]:
+    """Who answers, for the page and for tests."""
+    settings = service.settings
+    return {"service": settings.name, "version": settings.version, "instance": service.instance_id}
+
+
+def city_of(request: web.Request) -> str:
+    """The city that is asked for; 400 where none is."""
+    city = " ".join(request.query.get("city", "").split())
+    if not city or len(city) > 100:
+        raise web.HTTPBadRequest(
+            text='{"error":"city is required, 100 characters at most"}', content_type="application/json"
+        )
+    return city
+
+
+async def health(_request: web.Request) -> web.Response:
+    """GET /health."""
+    return web.json_response({"status": "UP"})
+
+
+async def serve(app: web.Application, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is being answered."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, shutdown_timeout=5).start()
+        log.info("serving", host=host, port=port)
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+async def run_registered(
+    settings: ServiceSettings, make: Callable[[Microservice], web.Application], host: str, port: int
+) -> None:
+    """Serve an application as a registered service. It is taken out of the registry before it stops answering."""
+    async with contextlib.AsyncExitStack() as stack:
+        service = Microservice(settings)
+        app = make(service)
+
+        async def leave(_app: web.Application) -> None:
+            await stack.aclose()
+
+        app.on_shutdown.append(leave)
+        await stack.enter_async_context(service)
+        await serve(app, host, port)
