@@ -50,9 +50,7 @@ def services(
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
-    table = Table(
-        "service", "version", "app", "environment", "up", "instances", "framework", title=f"{domain}/{project}"
-    )
+    table = _table(f"{domain}/{project}", "service", "version", "app", "environment", "up", "instances", "framework")
     for service, running in sorted(
         ((_part(row, "microService"), _list(row, "instances")) for row in found), key=_order
     ):
@@ -85,7 +83,7 @@ def instances(
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
-    table = Table("instance", "version", "status", "endpoints", "host", "properties", "zone", "since", title=service)
+    table = _table(service, "instance", "version", "status", "endpoints", "host", "properties", "zone", "since")
     for row in found:
         status, properties, zone = _text(row, "status"), _part(row, "properties"), _part(row, "dataCenterInfo")
         endpoints = row.get("endpoints", [])
@@ -175,6 +173,14 @@ def _print_event(event: Row, *, as_json: bool) -> None:
         f" {_text(event, 'reason')}",
     )
     Console(soft_wrap=True).print(line)
+
+
+def _table(title: str, *columns: str) -> Table:
+    """A table that folds what is too long for the terminal; nothing is cut off."""
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
 
 
 def _order(row: tuple[Row, Sequence[Row]]) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ from governance.samples.weathermap.service import health
 
 _TYPES = {"index.html": "text/html", "page.js": "text/javascript", "page.css": "text/css"}
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
 }
