@@ -1,24 +1,40 @@
 """The engine's settings: what each means, what it may be, and where its value came from.
 
-A value comes from a flag, else from the environment (`WAGGLE_<NAME>`), else from a TOML file, else from the default. docs/settings.md lists all;
-a test compares it with this model.
+A value comes from a flag, else from the environment (`WAGGLE_<NAME>`), else from a TOML file, else from the default.
+docs/settings.md lists all; a test compares it with this model. A setting of type `SecretStr` is never shown.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from annotated_types import Ge, Gt, Le
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 PREFIX = "WAGGLE_"
 DEFAULT_FILE = Path("waggle.toml")
 _NOT_SETTINGS = frozenset(("WAGGLE_CONFIG", "WAGGLE_ENGINE"))
-_MASK = "********"
+# What Kubernetes adds to every container beside a Service named `waggle`; WAGGLE_PORT is then an address with a scheme.
+_KUBERNETES = re.compile(r"SERVICE_(HOST|PORT\w*)|PORT_\d+_(TCP|UDP|SCTP)\w*")
+_TOML_KEY = re.compile(r"""\s*\[?\s*["']?(\w+)["']?\s*[].=]""")
 
 
 class SettingsError(Exception):
@@ -51,9 +67,9 @@ Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
 class Settings(BaseModel):
     """All settings of `waggle serve`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    host: str = Field(
+    host: Annotated[str, Field(min_length=1)] = Field(
         "127.0.0.1", description="Address to listen on. Anything but loopback is a decision: set TLS too."
     )
     port: Port = Field(30100, description="Main port, Service Center's. 0 takes a free one.")
@@ -105,7 +121,8 @@ class Settings(BaseModel):
     )
     instance_update_on_register: bool = Field(
         False,
-        description="Whether an instance that registers again with its id is updated; the original only renews its lease.",
+        description="Whether an instance that registers again with its id is updated; "
+        "the original only renews its lease.",
     )
     flap_damping: Seconds = Field(
         0.0, description="Seconds that watchers are not told of a deletion, in case it is taken back; the original: 2."
@@ -138,38 +155,84 @@ class Settings(BaseModel):
     hot_path: bool = Field(True, description="Whether repeated requests are answered by the hot path.")
     hot_path_entries: Count = Field(200000, description="Most answers that the hot path remembers.")
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_as_number(cls, value: object, info: ValidationInfo) -> object:
+        """Pydantic would read `port = true` as 1."""
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
+            raise ValueError("true and false are no numbers")
+        return value
+
     @model_validator(mode="after")
     def _fit_together(self) -> Settings:
-        if self.tls_key and not self.tls_cert:
-            raise ValueError("tls_key needs tls_cert")
-        if self.tls_client_ca and not self.tls_cert:
-            raise ValueError("tls_client_ca needs tls_cert")
-        ports = [port for port in (self.port, self.kie_port, self.config_port, self.monitor_port) if port]
-        if len(set(ports)) < len(ports):
-            raise ValueError("port, kie_port, config_port and monitor_port must differ")
+        for name in ("tls_key", "tls_client_ca"):
+            if getattr(self, name) and not self.tls_cert:
+                raise _conflict(f"{name} needs tls_cert", name)
+        taken: dict[int, str] = {}
+        for name in ("port", "kie_port", "config_port", "monitor_port"):
+            number = getattr(self, name)
+            if number in taken:
+                raise _conflict(f"{taken[number]} and {name} are both {number}; they must differ", taken[number], name)
+            if number:
+                taken[number] = name
         return self
+
+
+def _conflict(text: str, *names: str) -> PydanticCustomError:
+    return PydanticCustomError("conflict", "{text}", {"text": text, "names": names})
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
-    """The settings and, by name, where each came from: `flag`, the variable, the file, or `default`."""
+    """The settings and, by name, where each came from: `flag`, the variable, `FILE:LINE`, or nothing for a default."""
 
     settings: Settings
     sources: Mapping[str, str]
     warnings: tuple[str, ...] = ()
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """Name, value and source of every setting; secrets are masked."""
-        return [(name, self._shown(name), self.sources.get(name, "default")) for name in Settings.model_fields]
+        """Name, value as it is written in flags and variables, and source of every setting; secrets are masked."""
+        values = [(name, written(getattr(self.settings, name))) for name in type(self.settings).model_fields]
+        return [(name, value, self.sources.get(name, "default")) for name, value in values]
 
-    def _shown(self, name: str) -> str:
-        extra = Settings.model_fields[name].json_schema_extra
-        value = getattr(self.settings, name)
-        if isinstance(extra, dict) and extra.get("secret") and value:
-            return _MASK
-        if isinstance(value, dict):
-            return ",".join(f"{key}:{text}" for key, text in value.items())
-        return ",".join(value) if isinstance(value, tuple) else str(value)
+    def document(self) -> list[dict[str, object]]:
+        """The same for a program: values keep their JSON type."""
+        values = self.settings.model_dump(mode="json")
+        return [
+            {"name": name, "value": value, "source": self.sources.get(name, "default")}
+            for name, value in values.items()
+        ]
+
+
+def written(value: object) -> str:
+    """A setting's value as it is written in a flag or a variable; a secret is masked."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return ",".join(f"{key}:{text}" for key, text in value.items())
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def allowed(field: FieldInfo) -> str:
+    """What a setting may be, for messages and documentation."""
+    kind = field.annotation
+    if choices := get_args(kind) if getattr(kind, "__origin__", None) is Literal else ():
+        return " or ".join(choices)
+    if kind in (int, float):
+        return ("a whole number" if kind is int else "a number") + _bounds(field)
+    if kind is Path:
+        return "a path"
+    return _ALLOWED.get(getattr(kind, "__origin__", kind), "text")
+
+
+_ALLOWED: Mapping[object, str] = {bool: "true or false", tuple: "name,name", dict: "name:value,name:value"}
+
+
+def _bounds(field: FieldInfo) -> str:
+    least = [f"at least {rule.ge}" for rule in field.metadata if isinstance(rule, Ge)]
+    least += [f"above {rule.gt}" for rule in field.metadata if isinstance(rule, Gt)]
+    most = [f"at most {rule.le}" for rule in field.metadata if isinstance(rule, Le)]
+    return "".join(f", {bound}" for bound in (*least, *most))
 
 
 def load(flags: Mapping[str, object], environ: Mapping[str, str], config: Path | None = None) -> LoadedSettings:
@@ -180,8 +243,8 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], config: Path |
     if file is None and DEFAULT_FILE.exists():
         file = DEFAULT_FILE
     if file is not None:
-        for name, value in _read_file(file).items():
-            values[name], sources[name] = value, str(file)
+        for name, (value, source) in _read_file(file).items():
+            values[name], sources[name] = value, source
     known, warnings = _read_environment(environ)
     for variable, name in known:
         values[name], sources[name] = environ[variable], variable
@@ -191,30 +254,42 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], config: Path |
     return LoadedSettings(_validated(values, sources), sources, tuple(warnings))
 
 
-def _read_file(file: Path) -> Mapping[str, object]:
+def _read_file(file: Path) -> Mapping[str, tuple[object, str]]:
+    """Value and `FILE:LINE` by name."""
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        values = tomllib.loads(text)
     except OSError as error:
         raise SettingsError(f"the settings file {file} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"the settings file {file} is no TOML: {error}") from error
-    for name in values:
-        if name not in Settings.model_fields:
-            raise SettingsError(f"{file}: there is no setting {name!r}{_hint(name)}")
-    return values
+    lines: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := _TOML_KEY.match(line):
+            lines.setdefault(found[1], number)
+    places = {name: f"{file}:{lines[name]}" if name in lines else str(file) for name in values}
+    unknown = [name for name in values if name not in Settings.model_fields]
+    if unknown:
+        raise SettingsError("\n".join(f"{places[name]}: there is no setting {name!r}{_hint(name)}" for name in unknown))
+    return {name: (value, places[name]) for name, value in values.items()}
 
 
 def _read_environment(environ: Mapping[str, str]) -> tuple[list[tuple[str, str]], list[str]]:
     known, warnings = [], []
     for variable in sorted(environ):
         name = variable.removeprefix(PREFIX).lower()
-        if not variable.startswith(PREFIX) or variable in _NOT_SETTINGS:
+        if not variable.startswith(PREFIX) or variable in _NOT_SETTINGS or _is_of_kubernetes(variable, environ):
             continue
         if name in Settings.model_fields:
             known.append((variable, name))
         else:
             warnings.append(f"{variable} is no setting{_hint(name)}; it is ignored")
     return known, warnings
+
+
+def _is_of_kubernetes(variable: str, environ: Mapping[str, str]) -> bool:
+    name = variable.removeprefix(PREFIX)
+    return bool(_KUBERNETES.fullmatch(name)) or (name == "PORT" and "://" in environ[variable])
 
 
 def _hint(name: str) -> str:
@@ -224,11 +299,25 @@ def _hint(name: str) -> str:
 
 def _validated(values: Mapping[str, object], sources: Mapping[str, str]) -> Settings:
     try:
-        return Settings(**values)  # type: ignore[arg-type]
+        return Settings.model_validate(values)
     except ValidationError as error:
-        lines = []
+        lines: dict[str, str] = {}
         for problem in error.errors(include_url=False):
-            name = str(problem["loc"][0]) if problem["loc"] else ""
-            place = f"{name} (from {sources.get(name, 'default')}): " if name else ""
-            lines.append(place + problem["msg"].removeprefix("Value error, "))
-        raise SettingsError("; ".join(lines)) from error
+            names = problem["loc"][:1] or problem["ctx"]["names"]
+            places = ", ".join(f"{name} is from {_place(str(name), sources)}" for name in names)
+            if problem["loc"]:
+                lines[places] = f"{names[0]} (from {_place(str(names[0]), sources)}): {_refusal(str(names[0]), values)}"
+            else:
+                lines[places] = f"{problem['msg']} ({places})"
+        raise SettingsError("\n".join(lines.values())) from error
+
+
+def _place(name: str, sources: Mapping[str, str]) -> str:
+    source = sources.get(name, "the default")
+    return "--" + name.replace("_", "-") if source == "flag" else source
+
+
+def _refusal(name: str, values: Mapping[str, object]) -> str:
+    field = Settings.model_fields[name]
+    shown = "the value" if field.annotation is SecretStr else repr(values[name])
+    return f"{shown} is not allowed; it must be {allowed(field)}"

@@ -1,0 +1,1 @@
+"""Unmodified clients of other languages against a real engine."""
