@@ -96,6 +96,7 @@ class Leases:
         for lease in renewed:
             del self.protected[lease]
             lease.protected_until = 0.0
+            self._enlist(lease, lease.deadline)
         return renewed
 
     def advance(self, seconds: float) -> list[Lease]:

@@ -1,0 +1,33 @@
+"""Fixtures that many tests use."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.engine import SHARED, Client, EngineProcess, client_of, running_engine
+
+
+@pytest_asyncio.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[EngineProcess]:
+    """A fresh engine with the default settings, on free ports."""
+    async with running_engine(tmp_path / "data") as started:
+        yield started
+
+
+@pytest_asyncio.fixture
+async def client(engine: EngineProcess) -> AsyncIterator[Client]:
+    """A client of the fresh engine."""
+    async with client_of(engine.url) as made:
+        yield made
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of recorded answers and requests, or a skip that says what was not tested."""
+    if not SHARED.is_dir():
+        pytest.skip(f"RECORDED ANSWERS ARE MISSING: {SHARED} is not there; nothing was compared with the real servers")
+    return SHARED
