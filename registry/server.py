@@ -124,9 +124,8 @@ class Server:
         listeners: list[asyncio.Server] = []
         try:
             for port in ports:
-                listeners.append(
-                    await loop.create_server(self._http, settings.host, port, ssl=context, backlog=_BACKLOG)
-                )
+                listener = await loop.create_server(self._http, settings.host, port, ssl=context, backlog=_BACKLOG)
+                listeners.append(listener)
             yield [_address(listener, secure=context is not None) for listener in listeners]
         finally:
             for listener in listeners:
@@ -145,11 +144,13 @@ class Server:
 
 def run(loaded: LoadedSettings) -> int:
     """Serve with these settings until SIGTERM or SIGINT; the exit status of the process."""
+    status = 1
     try:
-        return uvloop.run(_main(loaded.settings))
-    except (JournalError, OSError, ssl.SSLError) as error:
-        log.error("server.cannot_start", error=str(error))  # noqa: TRY400  the text says it all
-        return 1
+        status = uvloop.run(_main(loaded.settings))
+    except* (JournalError, OSError) as group:
+        for error in group.exceptions:
+            log.error("server.cannot_start", error=str(error))  # noqa: TRY400  the text says it all
+    return status
 
 
 async def _main(settings: Settings) -> int:

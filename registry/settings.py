@@ -9,12 +9,12 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -216,13 +216,15 @@ def written(value: object) -> str:
 def allowed(field: FieldInfo) -> str:
     """What a setting may be, for messages and documentation."""
     kind = field.annotation
-    if choices := get_args(kind) if getattr(kind, "__origin__", None) is Literal else ():
-        return " or ".join(choices)
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(get_args(kind))}"
     if kind in (int, float):
         return ("a whole number" if kind is int else "a number") + _bounds(field)
     if kind is Path:
         return "a path"
-    return _ALLOWED.get(getattr(kind, "__origin__", kind), "text")
+    if any(isinstance(rule, MinLen) for rule in field.metadata):
+        return "text, not empty"
+    return _ALLOWED.get(get_origin(kind) or kind, "text")
 
 
 _ALLOWED: Mapping[object, str] = {bool: "true or false", tuple: "name,name", dict: "name:value,name:value"}
@@ -301,23 +303,25 @@ def _validated(values: Mapping[str, object], sources: Mapping[str, str]) -> Sett
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        lines: dict[str, str] = {}
-        for problem in error.errors(include_url=False):
-            names = problem["loc"][:1] or problem["ctx"]["names"]
-            places = ", ".join(f"{name} is from {_place(str(name), sources)}" for name in names)
-            if problem["loc"]:
-                lines[places] = f"{names[0]} (from {_place(str(names[0]), sources)}): {_refusal(str(names[0]), values)}"
-            else:
-                lines[places] = f"{problem['msg']} ({places})"
-        raise SettingsError("\n".join(lines.values())) from error
+        lines = [
+            _refusal(str(problem["loc"][0]), values, sources)
+            if problem["loc"]
+            else _conflict_text(problem["msg"], problem["ctx"]["names"], sources)
+            for problem in error.errors(include_url=False)
+        ]
+        raise SettingsError("\n".join(dict.fromkeys(lines))) from error
+
+
+def _refusal(name: str, values: Mapping[str, object], sources: Mapping[str, str]) -> str:
+    field = Settings.model_fields[name]
+    shown = "the value" if field.annotation is SecretStr else repr(values[name])
+    return f"{name} (from {_place(name, sources)}): {shown} is not allowed; it must be {allowed(field)}"
+
+
+def _conflict_text(text: str, names: Sequence[str], sources: Mapping[str, str]) -> str:
+    return f"{text} ({', '.join(f'{name} is from {_place(name, sources)}' for name in names)})"
 
 
 def _place(name: str, sources: Mapping[str, str]) -> str:
     source = sources.get(name, "the default")
     return "--" + name.replace("_", "-") if source == "flag" else source
-
-
-def _refusal(name: str, values: Mapping[str, object]) -> str:
-    field = Settings.model_fields[name]
-    shown = "the value" if field.annotation is SecretStr else repr(values[name])
-    return f"{shown} is not allowed; it must be {allowed(field)}"

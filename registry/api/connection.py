@@ -14,8 +14,8 @@ from registry.api.hot import LATER, HotPath
 class HotProtocol(RequestHandler):
     """One connection.
 
-    A request goes down the hot path only when the connection is idle: nothing is half read, none is being answered. While the answer to a hot
-    request waits for the journal, what arrives is kept for later, so that answers keep the order of their requests.
+    A request goes down the hot path only when the connection is idle: nothing is half read, none is being answered. While the answer to a
+    hot request waits for the journal, what arrives is kept for later, so that answers keep the order of their requests.
     """
 
     __slots__ = ("_hot", "_kept", "_loop_time", "_partial_since", "_pending", "_reading_paused")

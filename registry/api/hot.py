@@ -1,16 +1,16 @@
-"""The hot path: heartbeats, batch heartbeats, repeated registrations and finds answered on the protocol class itself, without parsing what was parsed before.
+"""The hot path: heartbeats, registrations and finds answered on the protocol class itself, without parsing what was parsed before.
 
 Theory of operation. A client repeats itself: the request line of its heartbeat never changes, nor does that of its find until the
-revision does, nor the header block of its connection. So two memos answer most requests: `_lines` from a request line to what was answered
-by it, `_heads` from a header block to what matters in it. A request that both know, that is whole, and that comes while the connection
-is idle, is answered at once. Everything else goes down aiohttp's path, whose handlers are the truth: only what they have answered enters the
-memo (`learn`), and what they answered is what is repeated, byte for byte. An entry that no longer holds (the lease ended, the answer is stale)
-is forgotten, and its request takes the long way.
+revision does, nor the header block of its connection. So memos answer most requests: from a request line (with its body, where there is
+one) to what was answered by it, and from a header block to what matters in it. A request that both know, that is whole, and that comes
+while the connection is idle, is answered at once. Everything else goes down aiohttp's path, whose handlers are the truth: only what
+they have answered enters the memos (`learn`), and what they answered is what is repeated, byte for byte. An entry that no longer holds
+(the lease ended, the answer is stale) is forgotten, and its request takes the long way.
 
 A new registration cannot be repeated from a memo, but its line and head can be known: then it goes straight to the catalog, and its answer
 is written when the journal has it, during which nothing more is read from its connection.
 
-Both memos are bounded: a full one starts anew.
+All memos are bounded: a full one starts anew.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from registry.api.gate import error_reply, gzip
 from registry.api.service_center import discovery, instances
 from registry.api.service_center.discovery import honoured_revision
 from registry.catalog.leases import Lease
-
 from registry.errors import RegistryError
 
 if TYPE_CHECKING:
@@ -40,8 +39,8 @@ LATER: Wire = ()
 """Stands for an answer that is written when the journal has what it acknowledges."""
 
 _PLAIN_HEADERS = frozenset(
-    (b"host", b"user-agent", b"accept", b"accept-encoding", b"connection", b"content-type", b"content-length")
-    + (b"x-domain-name", b"x-consumerid", b"authorization", b"accept-language", b"cache-control", b"pragma")
+    b"host user-agent accept accept-encoding connection content-type content-length "
+    b"x-domain-name x-consumerid authorization accept-language cache-control pragma".split()
 )
 _LONGEST_HEAD = 4096
 _LEARNED = frozenset((instances.heartbeat, instances.heartbeats, instances.register, discovery.find))

@@ -1,7 +1,7 @@
 """Request bodies: reading JSON as Go's encoding/json does, and the rules that members must keep.
 
-A body is described by a `Shape`: a table of members. `decode` gives a plain dict with the wire's own spelling: unknown members are left out,
-names match whatever their case, `null` is the same as nothing, and a wrong type is refused. `validate` then checks the rules in the
+A body is described by a `Shape`: a table of members. `decode` gives a plain dict with the wire's own spelling: unknown members are left
+out, names match whatever their case, `null` is the same as nothing, and a wrong type is refused. `validate` then checks the rules in the
 order of the table, a member before what is inside it, and refuses the first that is broken. Protocol: Service Center sections 1.6 and 4.
 """
 

@@ -1,7 +1,7 @@
 """The catalog: services, instances, leases, schemas, tags and dependencies, as one state machine.
 
-It does no I/O, has no clock and makes no ids of its own: the wall clock (milliseconds) is an argument of every command, the lease clock moves
-by `expire`, and ids come from the function it was given. The same commands in the same order give the same state.
+It does no I/O, has no clock and makes no ids of its own: the wall clock (milliseconds) is an argument of every command, the lease clock
+moves by `expire`, and ids come from the function it was given. The same commands in the same order give the same state.
 
 A command either returns with its changes noted (`take_changes` hands them to the journal) or raises `RegistryError`, in which case its
 caller takes back what it had noted (`undo`). See docs/architecture.md.

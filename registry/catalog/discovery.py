@@ -154,10 +154,9 @@ def make_answer(instances: Iterable[Instance], *, whole: bool = True) -> Answer:
     chosen = list(instances)
     newest = max((instance.revision for instance in chosen), default=0)
     encoded = [instance.encoded for instance in chosen]
+    body = b'{"instances":[' + b",".join(encoded) + b"]}" if encoded else b"{}"
     if not whole:
         body = b'{"instance":' + encoded[0] + b"}"
-    else:
-        body = b'{"instances":[' + b",".join(encoded) + b"]}" if encoded else b"{}"
     revision = hashlib.sha1(f"{newest}.{len(chosen)},".encode(), usedforsecurity=False).hexdigest()
     return Answer(revision, body, encoded)
 

@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import typer
 from rich.console import Console
 
 T = TypeVar("T")
-
-EngineUrl = Annotated[str, typer.Option("--engine", envvar="WAGGLE_ENGINE", help="Address of the engine.")]
-Domain = Annotated[str, typer.Option(help="Domain to look at.")]
-Project = Annotated[str, typer.Option(help="Project to look at.")]
-AppId = Annotated[str, typer.Option("--app", help="Only this application.")]
-Environment = Annotated[str, typer.Option(help="Only this environment.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Authority = Annotated[Path | None, typer.Option("--ca", help="PEM file of the authority of the engine's certificate.")]
-Insecure = Annotated[bool, typer.Option("--insecure", help="Do not check the engine's certificate.")]
-DEFAULT_ENGINE = "http://127.0.0.1:30100"
+_TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
+# The engine sends something every 15 seconds at least.
+_STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
+_LONGEST_LINE = 4 * 1024 * 1024
 
 
 class EngineRefusedError(Exception):
-    """The engine answered with an error."""
+    """The engine answered with an error; the text has its code, message and detail."""
+
+    def __init__(self, status: int, text: str) -> None:
+        self.status = status
+        super().__init__(text)
+
+
+class NoEngineError(Exception):
+    """What answers at the address is no engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,61 +46,107 @@ class Target:
     insecure: bool = False
 
     def tls(self) -> ssl.SSLContext | bool:
-        """How the engine's certificate is checked."""
-        if self.insecure:
-            return False
-        return ssl.create_default_context(cafile=str(self.authority)) if self.authority else True
+        """How the engine's certificate is checked. A file without a certificate is a usage error."""
+        if self.insecure or self.authority is None:
+            return not self.insecure
+        try:
+            return ssl.create_default_context(cafile=str(self.authority))
+        except (ssl.SSLError, OSError) as error:
+            fail(f"--ca {self.authority} has no certificate that can be read")
+            raise typer.Exit(2) from error
 
 
 class EngineClient:
-    """Reads from an engine over HTTP."""
+    """Reads from an engine over HTTP. Everything raises `EngineRefusedError` and what aiohttp raises."""
 
     def __init__(self, session: aiohttp.ClientSession, target: Target) -> None:
         self._session = session
-        self.target = target
+        self._target = target
         self._headers = {"X-Domain-Name": target.domain}
 
-    async def get(self, path: str, parameters: Mapping[str, str]) -> dict[str, list[dict[str, object]]]:
-        """A JSON answer of the tenant's API. Raises `EngineRefusedError`."""
-        url = f"{self.target.url.rstrip('/')}/v4/{self.target.project}{path}"
+    async def get(self, path: str, parameters: Mapping[str, str]) -> Mapping[str, object]:
+        """A JSON answer of the tenant's API. Raises `NoEngineError` too."""
+        url = f"{self._target.url}/v4/{quote(self._target.project, safe='')}{path}"
         async with self._session.get(url, params=parameters, headers=self._headers) as response:
-            if response.status != 200:
-                raise EngineRefusedError(f"{response.status}: {(await response.text())[:500]}")
-            found: dict[str, list[dict[str, object]]] = await response.json()
-            return found
+            payload = await response.read()
+            _refuse(response.status, payload)
+        try:
+            found = json.loads(payload)
+        except ValueError as error:
+            raise NoEngineError from error
+        if not isinstance(found, dict):
+            raise NoEngineError
+        return found
 
     @contextlib.asynccontextmanager
     async def stream(self, parameters: Mapping[str, str], after: str) -> AsyncIterator[aiohttp.StreamReader]:
-        """The engine's event stream. Raises `EngineRefusedError`."""
-        url = f"{self.target.url.rstrip('/')}/waggle/v1/events"
-        headers = {"Last-Event-ID": after} if after else {}
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
-        async with self._session.get(url, params=parameters, headers=headers, timeout=timeout) as response:
+        """The tenant's event stream, from after a revision where one is given."""
+        url = f"{self._target.url}/waggle/v1/events"
+        tenant = {"domain": self._target.domain, "project": self._target.project}
+        headers = {**self._headers, **({"Last-Event-ID": after} if after else {})}
+        async with self._session.get(
+            url, params={**tenant, **parameters}, headers=headers, timeout=_STREAM_TIMEOUT
+        ) as response:
             if response.status != 200:
-                raise EngineRefusedError(f"{response.status}: {(await response.text())[:500]}")
+                _refuse(response.status, await response.read())
+            if response.content_type != "text/event-stream":
+                raise NoEngineError
             yield response.content
 
 
 def ask(target: Target, work: Callable[[EngineClient], Awaitable[T]]) -> T:
     """Run some work with a client; say in one line what went wrong, and exit: 1 refused, 3 no answer."""
-
-    async def session() -> T:
-        connector = aiohttp.TCPConnector(ssl=target.tls())
-        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=10)) as opened:
-            return await work(EngineClient(opened, target))
-
     try:
-        return asyncio.run(session())
+        return asyncio.run(_session(target, target.tls(), work))
     except EngineRefusedError as error:
         fail(f"the engine refused: {error}")
         raise typer.Exit(1) from error
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        fail(f"no answer from the engine at {target.url}: {error or type(error).__name__}")
+    except NoEngineError as error:
+        fail(f"what answers at {target.url} is no engine")
+        raise typer.Exit(3) from error
+    except (aiohttp.ClientError, TimeoutError) as error:
+        fail(f"no answer from the engine at {target.url}: {cause(error)}")
         raise typer.Exit(3) from error
     except KeyboardInterrupt as error:
         raise typer.Exit(130) from error
 
 
+def cause(error: BaseException) -> str:
+    """Why there was no answer, in a few words."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"its certificate is not trusted ({error.certificate_error})"
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ConnectionRefusedError):
+        return "nothing listens there"
+    if isinstance(error, TimeoutError):
+        return "it took too long"
+    return str(error) or type(error).__name__
+
+
 def fail(text: str) -> None:
-    """Say what went wrong on standard error."""
-    Console(stderr=True).print(f"waggle: {text}", style="red", markup=False, highlight=False)
+    """Say what went wrong, in one line on standard error."""
+    Console(stderr=True, soft_wrap=True).print(f"waggle: {printable(text)}", style="red", markup=False, highlight=False)
+
+
+def printable(text: str) -> str:
+    """Text that a client may have chosen, with what could steer a terminal made visible."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+async def _session(target: Target, tls: ssl.SSLContext | bool, work: Callable[[EngineClient], Awaitable[T]]) -> T:
+    connector = aiohttp.TCPConnector(ssl=tls)
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=_TIMEOUT, read_bufsize=_LONGEST_LINE, trust_env=False
+    ) as session:
+        return await work(EngineClient(session, target))
+
+
+def _refuse(status: int, payload: bytes) -> None:
+    if status == 200:
+        return
+    try:
+        body = json.loads(payload)
+        text = f"{body['errorCode']} {body['errorMessage']}"
+        detail = body.get("detail")
+    except (ValueError, TypeError, KeyError):
+        text, detail = f"HTTP {status}", payload[:500].decode(errors="replace").strip()
+    raise EngineRefusedError(status, f"{text}: {detail}" if detail else text)

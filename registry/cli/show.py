@@ -1,207 +1,131 @@
-"""`waggle services`, `waggle instances` and `waggle watch`: tables for people, JSON for programs."""
+"""`waggle services` and `waggle instances`: tables for people, JSON for programs."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+import os
+import sys
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from urllib.parse import quote
 
-import aiohttp
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from registry.cli.client import (
-    DEFAULT_ENGINE,
-    AppId,
-    AsJson,
-    Authority,
-    Domain,
-    EngineClient,
-    EngineUrl,
-    Environment,
-    Insecure,
-    Project,
-    Target,
-    ask,
-    fail,
-)
+from registry.cli.client import EngineClient, ask, fail, printable
+from registry.cli.options import Look
 
 Row = Mapping[str, object]
+Cell = str | Text
+_ANY_WIDTH = 100_000
 _STATUS_STYLES = {"UP": "green", "DOWN": "red", "OUTOFSERVICE": "red"}
-_RETRY_SECONDS = 1.0
 
 
-def services(
-    engine: EngineUrl = DEFAULT_ENGINE,
-    domain: Domain = "default",
-    project: Project = "default",
-    app: AppId = "",
-    environment: Environment = "",
-    as_json: AsJson = False,
-    ca: Authority = None,
-    insecure: Insecure = False,
-) -> None:
+def services(look: Look) -> None:
     """List the services, and how many instances of each are up."""
-    target = Target(engine, domain, project, ca, insecure)
-    found = ask(target, lambda client: _details(client, app, environment))
-    if as_json:
+    found = ask(look.target, lambda client: _details(client, look))
+    if look.as_json:
         typer.echo(json.dumps(found, indent=2))
         return
-    table = _table(f"{domain}/{project}", "service", "version", "app", "environment", "up", "instances", "framework")
-    for service, running in sorted(
-        ((_part(row, "microService"), _list(row, "instances")) for row in found), key=_order
-    ):
-        framework = _part(service, "framework")
-        up = sum(instance.get("status") == "UP" for instance in running)
-        named = f"{framework.get('name', '')} {framework.get('version', '')}".strip()
-        cells = [_text(service, name) for name in ("serviceName", "version", "appId", "environment")]
-        style = "green" if up else "dim"
-        table.add_row(*cells, Text(str(up), style), str(len(running)), named)
-    Console().print(table)
+    rows = sorted(((part(row, "microService"), _rows(row, "instances")) for row in found), key=_order)
+    names = ("service", "version", "app", "environment", "up", "instances", "framework")
+    _print_table(f"{look.target.domain}/{look.target.project}", names, [_service_cells(*row) for row in rows])
 
 
-def instances(
-    service: str,
-    engine: EngineUrl = DEFAULT_ENGINE,
-    domain: Domain = "default",
-    project: Project = "default",
-    app: AppId = "",
-    environment: Environment = "",
-    as_json: AsJson = False,
-    ca: Authority = None,
-    insecure: Insecure = False,
-) -> None:
+def instances(look: Look, service: str) -> None:
     """List the instances of a service, all its versions."""
-    target = Target(engine, domain, project, ca, insecure)
-    found = ask(target, lambda client: _instances(client, service, app, environment))
+    found = ask(look.target, lambda client: _instances(client, look, service))
     if found is None:
-        fail(f"no service {service!r} is registered in {domain}/{project}")
+        fail(f"no service {service!r} is registered in {look.target.domain}/{look.target.project}")
         raise typer.Exit(1)
-    if as_json:
+    if look.as_json:
         typer.echo(json.dumps(found, indent=2))
         return
-    table = _table(service, "instance", "version", "status", "endpoints", "host", "properties", "zone", "since")
-    for row in found:
-        status, properties, zone = _text(row, "status"), _part(row, "properties"), _part(row, "dataCenterInfo")
-        endpoints = row.get("endpoints", [])
-        table.add_row(
-            _text(row, "instanceId"),
-            _text(row, "version"),
-            Text(status, _STATUS_STYLES.get(status, "yellow")),
-            "\n".join(map(str, endpoints)) if isinstance(endpoints, list) else "",
-            _text(row, "hostName"),
-            "\n".join(f"{name}: {value}" for name, value in properties.items()),
-            "/".join(_text(zone, name) for name in ("region", "availableZone") if zone),
-            _clock(_text(row, "timestamp")),
-        )
-    Console().print(table)
+    names = ("instance", "version", "status", "endpoints", "host", "properties", "zone", "since")
+    _print_table(service, names, [_instance_cells(row) for row in found])
 
 
-def watch(
-    service: str = typer.Argument("", help="Only this service."),
-    engine: EngineUrl = DEFAULT_ENGINE,
-    domain: Domain = "default",
-    project: Project = "default",
-    as_json: AsJson = False,
-    ca: Authority = None,
-    insecure: Insecure = False,
-) -> None:
-    """Follow what happens: registrations, changes, deletions, protections."""
-    parameters = {"domain": domain, "project": project, **({"service": service} if service else {})}
-    target = Target(engine, domain, project, ca, insecure)
-    ask(target, lambda client: _follow(client, parameters, as_json=as_json))
-
-
-async def _details(client: EngineClient, app: str, environment: str) -> Sequence[Row]:
-    wanted = {"options": "instances", "withShared": "1", "appId": app, "env": environment}
+async def _details(client: EngineClient, look: Look) -> Sequence[Row]:
+    wanted = {"options": "instances", "withShared": "1", "appId": look.app, "env": look.environment}
     found = await client.get("/govern/microservices", {name: value for name, value in wanted.items() if value})
-    return found.get("allServicesDetail", [])
+    return _rows(found, "allServicesDetail")
 
 
-async def _instances(client: EngineClient, name: str, app: str, environment: str) -> Sequence[Row] | None:
-    owners = [_part(row, "microService") for row in await _details(client, app, environment)]
-    ids = [_text(owner, "serviceId") for owner in owners if owner.get("serviceName") == name]
+async def _instances(client: EngineClient, look: Look, name: str) -> Sequence[Row] | None:
+    """Nothing where no such service is registered."""
+    owners = [part(row, "microService") for row in await _details(client, look)]
+    ids = [text(owner, "serviceId") for owner in owners if owner.get("serviceName") == name]
     if not ids:
         return None
-    answers = [await client.get(f"/registry/microservices/{owner}/instances", {}) for owner in ids]
-    rows = [row for answer in answers for row in answer.get("instances", [])]
-    return sorted(rows, key=lambda row: (_text(row, "version"), _text(row, "instanceId")))
+    answers = [await client.get(f"/registry/microservices/{quote(owner, safe='')}/instances", {}) for owner in ids]
+    rows = [row for answer in answers for row in _rows(answer, "instances")]
+    return sorted(rows, key=lambda row: (text(row, "version"), text(row, "instanceId")))
 
 
-async def _follow(client: EngineClient, parameters: Mapping[str, str], *, as_json: bool) -> None:
-    """Print events for ever. The first connection must succeed; later ones are tried again."""
-    after, connected = "", False
-    while True:
-        try:
-            async with client.stream(parameters, after) as stream:
-                connected = True
-                async for event in _events(stream):
-                    after = str(event["revision"])
-                    _print_event(event, as_json=as_json)
-            fail("the engine ended the stream; connecting again")
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            if not connected:
-                raise
-            fail(f"the engine is away ({error or type(error).__name__}); connecting again")
-        await asyncio.sleep(_RETRY_SECONDS)
+def _service_cells(service: Row, running: Sequence[Row]) -> Sequence[Cell]:
+    framework = part(service, "framework")
+    up = sum(instance.get("status") == "UP" for instance in running)
+    named = (text(service, name) for name in ("serviceName", "version", "appId", "environment"))
+    used = f"{text(framework, 'name')} {text(framework, 'version')}".strip()
+    return *named, Text(str(up), "green" if up else "dim"), str(len(running)), used
 
 
-async def _events(stream: aiohttp.StreamReader) -> AsyncIterator[Row]:
-    async for line in stream:
-        if line.startswith(b"data: "):
-            yield json.loads(line[6:])
-
-
-def _print_event(event: Row, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(event, separators=(",", ":")))
-        return
-    service, instance = _part(event, "service"), _part(event, "instance")
-    action = _text(event, "action")
-    style = {"CREATE": "green", "UPDATE": "yellow", "DELETE": "red"}.get(action, "magenta")
-    endpoints = instance.get("endpoints", [])
-    line = Text.assemble(
-        (datetime.fromtimestamp(int(str(event["at"])) / 1000, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3], "dim"),
-        " ",
-        (f"{event['kind']:>10} {action:<6}", style),
-        f" {_text(service, 'appId')}/{_text(service, 'serviceName')}/{_text(service, 'version')}",
-        f" {_text(instance, 'instanceId') or _text(event, 'instanceId')}",
-        f" {_text(instance, 'status')} {' '.join(map(str, endpoints)) if isinstance(endpoints, list) else ''}",
-        f" {_text(event, 'reason')}",
+def _instance_cells(row: Row) -> Sequence[Cell]:
+    status, zone = text(row, "status"), part(row, "dataCenterInfo")
+    return (
+        text(row, "instanceId"),
+        text(row, "version"),
+        Text(status, _STATUS_STYLES.get(status, "yellow")),
+        "\n".join(endpoints(row)),
+        text(row, "hostName"),
+        "\n".join(f"{printable(name)}: {printable(str(value))}" for name, value in part(row, "properties").items()),
+        "/".join(text(zone, name) for name in ("region", "availableZone") if zone),
+        _clock(text(row, "timestamp")),
     )
-    Console(soft_wrap=True).print(line)
 
 
-def _table(title: str, *columns: str) -> Table:
-    """A table that folds what is too long for the terminal; nothing is cut off."""
-    table = Table(title=title)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+def _print_table(title: str, names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+    """Without the columns that have nothing in them. What is too long folds on a terminal; elsewhere lines are long."""
+    table = Table(title=Text(printable(title)), title_justify="left")
+    shown = [number for number in range(len(names)) if not rows or any(str(row[number]) for row in rows)]
+    for number in shown:
+        table.add_column(names[number], overflow="fold")
+    for row in rows:
+        # As Text, because a client's "[/x]" in a plain string would be markup.
+        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in (row[number] for number in shown)))
+    folds = sys.stdout.isatty() or "COLUMNS" in os.environ
+    Console(width=None if folds else _ANY_WIDTH).print(table)
 
 
-def _order(row: tuple[Row, Sequence[Row]]) -> tuple[str, str, str]:
-    return _text(row[0], "appId"), _text(row[0], "serviceName"), _text(row[0], "version")
-
-
-def _part(row: Row, name: str) -> Row:
+def part(row: Row, name: str) -> Row:
+    """A JSON object in another; empty where there is none."""
     value = row.get(name)
     return value if isinstance(value, dict) else {}
 
 
-def _list(row: Row, name: str) -> Sequence[Row]:
+def text(row: Row, name: str) -> str:
+    """A value for a terminal; empty where there is none."""
+    return printable(str(row.get(name, "")))
+
+
+def endpoints(row: Row) -> Sequence[str]:
+    """An instance's endpoints, for a terminal."""
+    value = row.get("endpoints")
+    return [printable(str(endpoint)) for endpoint in value] if isinstance(value, list) else []
+
+
+def _rows(row: Row, name: str) -> Sequence[Row]:
     value = row.get(name)
-    return value if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _text(row: Row, name: str) -> str:
-    return str(row.get(name, ""))
+def _order(row: tuple[Row, Sequence[Row]]) -> tuple[str, str, str]:
+    return text(row[0], "appId"), text(row[0], "serviceName"), text(row[0], "version")
 
 
 def _clock(seconds: str) -> str:
-    if not seconds.isdigit():
+    if not (seconds.isascii() and seconds.isdigit() and len(seconds) < 12):
         return seconds
     return datetime.fromtimestamp(int(seconds), UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -165,9 +165,9 @@ class SqliteJournal:
                 {"done": done, "through": through},
             )
             await self._fetch("UPDATE compaction SET through = ?", (through,))
-            return deleted.rowcount
         except sqlite3.Error as error:
             raise JournalError(f"{self._file} cannot be compacted: {error}") from error
+        return deleted.rowcount
 
     async def size(self) -> int:
         """Bytes of the file and its log."""

@@ -1,7 +1,7 @@
 """The recorded answers of the real Service Center, step by step, over real HTTP.
 
-Some steps recorded a read that the original answered from a cache 0.3 s behind its own writes, and one its consequence: the status update that
-followed read that cache too and so undid an acknowledged properties update. This engine has no such lag and loses no update, so there
+Some steps recorded a read that the original answered from a cache 0.3 s behind its own writes, and one its consequence: the status update
+that followed read that cache too and so undid an acknowledged properties update. This engine has no such lag and loses no update, so there
 `FRESH` holds what it must answer instead; docs/compatibility.md has the reasons.
 """
 

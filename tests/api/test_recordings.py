@@ -122,8 +122,7 @@ async def test_the_watch_pushes_what_the_real_one_pushed(client: Client, shared:
     async with client.session.ws_connect(f"{client.registry}/microservices/{consumer}/watcher") as socket:
 
         async def step(frames: int = 1) -> None:
-            for _ in range(frames):
-                got.append(await socket.receive_json(timeout=5))
+            got.extend([await socket.receive_json(timeout=5) for _ in range(frames)])
 
         endpoints = {"hostName": "h", "endpoints": ["rest://127.0.0.1:1"]}
         first = await client.instance(provider, **endpoints, properties={"cas_lane_tag": "base"})

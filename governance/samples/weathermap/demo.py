@@ -95,7 +95,7 @@ def demo(
     edge_port: Annotated[int, typer.Option(help="The edge's port.")] = 3010,
     web_port: Annotated[int, typer.Option(help="The page's port.")] = 3000,
     base_port: Annotated[int, typer.Option(help="First of the five ports of the services behind the edge.")] = 13090,
-    beta: Annotated[bool, typer.Option("--beta", help="Start weather-beta too, which adds the UV index.")] = False,  # noqa: FBT002
+    beta: Annotated[bool, typer.Option("--beta", help="Start weather-beta too, which adds the UV index.")] = False,
     data_dir: Annotated[
         Path | None, typer.Option(help="Folder for data and logs; a new one where none is given.")
     ] = None,

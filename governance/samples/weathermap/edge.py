@@ -13,8 +13,19 @@ from governance.samples.weathermap.service import health
 from governance.sdk import Microservice, NoInstanceError
 
 _HOP = frozenset(
-    ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding")
-    + ("upgrade", "host", "content-length", "proxy-connection")
+    [
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "host",
+        "content-length",
+        "proxy-connection",
+    ]
 )
 _SERVICES = frozenset(("weather", "forecast", "fusionweather"))
 _TIMEOUT = aiohttp.ClientTimeout(total=5)

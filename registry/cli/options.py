@@ -1,0 +1,91 @@
+"""Options that commands share: those of looking at an engine, and a way to give a command options from a list."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from registry.cli.client import Target
+
+DEFAULT_ENGINE = "http://127.0.0.1:30100"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the options of a looking command ask for; `app` and `environment` select nothing where empty."""
+
+    target: Target
+    app: str
+    environment: str
+    as_json: bool
+
+
+def with_parameters(command: Callable[..., None], parameters: Sequence[inspect.Parameter]) -> None:
+    """Make typer see these parameters of a command; they are passed by name."""
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+
+
+def keyword(name: str, kind: object, option: object, default: object = None) -> inspect.Parameter:
+    """A parameter for `with_parameters`; `option` is what `typer.Option` or `typer.Argument` returns."""
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
+
+
+def looking(command: Callable[..., None], *own: inspect.Parameter) -> Callable[..., None]:
+    """A command that looks at an engine: its own parameters, the common options, and a `Look` made of these."""
+
+    def run(**given: object) -> None:
+        command(_look(given), **{parameter.name: given[parameter.name] for parameter in own})
+
+    run.__doc__ = command.__doc__
+    with_parameters(run, (*own, *_COMMON))
+    return run
+
+
+def engine_url(text: str) -> str:
+    """The address of an engine, checked: a usage error otherwise."""
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        good = False
+    if not good:
+        raise typer.BadParameter(f"{text!r} is no address such as {DEFAULT_ENGINE}")
+    return text.rstrip("/")
+
+
+AS_JSON = keyword("as_json", bool, typer.Option("--json", help="Print JSON."), default=False)
+_PEM = "PEM file of the authority of the engine's certificate."
+_COMMON = (
+    keyword(
+        "engine",
+        str,
+        typer.Option(envvar="WAGGLE_ENGINE", callback=engine_url, help="Address of the engine."),
+        DEFAULT_ENGINE,
+    ),
+    keyword("domain", str, typer.Option(help="Domain to look at."), "default"),
+    keyword("project", str, typer.Option(help="Project to look at."), "default"),
+    keyword("app", str, typer.Option(help="Only this application."), ""),
+    keyword("environment", str, typer.Option(help="Only this environment."), ""),
+    AS_JSON,
+    keyword("ca", Path | None, typer.Option(exists=True, dir_okay=False, readable=True, help=_PEM)),
+    keyword("insecure", bool, typer.Option("--insecure", help="Do not check the engine's certificate."), default=False),
+)
+
+
+def _look(given: dict[str, object]) -> Look:
+    authority = given["ca"]
+    target = Target(
+        str(given["engine"]),
+        str(given["domain"]),
+        str(given["project"]),
+        authority if isinstance(authority, Path) else None,
+        bool(given["insecure"]),
+    )
+    return Look(target, str(given["app"]), str(given["environment"]), bool(given["as_json"]))

@@ -1,0 +1,112 @@
+"""`waggle watch`: what happens in an engine, one line each, over the engine's restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+
+import aiohttp
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from registry.cli.client import EngineClient, EngineRefusedError, NoEngineError, ask, cause, fail
+from registry.cli.options import Look
+from registry.cli.show import Row, endpoints, part, text
+
+_RETRY_SECONDS = 1.0
+_STYLES = {"CREATE": "green", "UPDATE": "yellow", "DELETE": "red"}
+
+
+def watch(look: Look, service: str) -> None:
+    """Follow what happens: registrations, changes, deletions, protections."""
+    ask(look.target, lambda client: _Follower(client, look, service).run())
+
+
+class _Follower:
+    """Prints events until it is interrupted. The first connection must succeed; later ones are tried again."""
+
+    def __init__(self, client: EngineClient, look: Look, service: str) -> None:
+        self._client = client
+        self._look = look
+        self._parameters = {"service": service} if service else {}
+        self._after = ""
+        self._connected = False
+        self._away = False
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._read()
+                self._lost("it ended the stream")
+            except EngineRefusedError as error:
+                # A proxy in front answers 502 or 503 while the engine restarts.
+                if not self._connected or error.status < 500:
+                    raise
+                self._lost(str(error))
+            except (aiohttp.ClientError, TimeoutError) as error:
+                if not self._connected:
+                    raise
+                self._lost(cause(error))
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    def _lost(self, why: str) -> None:
+        if not self._away:
+            fail(f"the engine is away ({why}); connecting again")
+        self._away = True
+
+    async def _read(self) -> None:
+        async with self._client.stream(self._parameters, self._after) as lines:
+            if self._away:
+                fail("the engine is back")
+            self._connected, self._away = True, False
+            async for line in lines:
+                name, _, value = line.decode(errors="replace").rstrip("\n").partition(": ")
+                if name == "id":
+                    self._after = value
+                elif name == "data":
+                    self._show(_event(value))
+
+    def _show(self, event: Row) -> None:
+        service = part(event, "service")
+        wanted = {"appId": self._look.app, "environment": self._look.environment}
+        if any(value and service.get(name) != value for name, value in wanted.items()):
+            return
+        if self._look.as_json:
+            typer.echo(json.dumps(event, separators=(",", ":")))
+        else:
+            Console(soft_wrap=True).print(_line(event, service))
+
+
+def _event(data: str) -> Row:
+    try:
+        event = json.loads(data)
+    except ValueError as error:
+        raise NoEngineError from error
+    if not isinstance(event, dict):
+        raise NoEngineError
+    return event
+
+
+def _line(event: Row, service: Row) -> Text:
+    instance, action = part(event, "instance"), text(event, "action")
+    facts = (
+        "/".join(text(service, name) for name in ("appId", "serviceName", "version") if service),
+        text(instance, "instanceId") or text(event, "instanceId"),
+        text(instance, "status"),
+        *endpoints(instance),
+        text(event, "reason"),
+    )
+    return Text.assemble(
+        (_clock(event.get("at")), "dim"),
+        (f" {text(event, 'kind'):>10} {action:<6} ", _STYLES.get(action, "magenta")),
+        " ".join(fact for fact in facts if fact),
+    )
+
+
+def _clock(milliseconds: object) -> str:
+    if not isinstance(milliseconds, int):
+        return ""
+    at = datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone()
+    return at.strftime("%H:%M:%S.%f")[:-3]
