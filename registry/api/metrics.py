@@ -153,7 +153,7 @@ class Metrics(Collector):
             ("waggle_connections", "Open connections", len(sources.server.connections)),
             ("waggle_event_loop_lag_seconds", "How late the last tick was", sources.engine.lag_seconds),
             ("waggle_journal_bytes", "Size of the journal", self._journal_bytes),
-            ("waggle_journal_revision", "Revision of the newest change", catalog.state.revision),
+            ("waggle_journal_revision", "Revision of the newest change", sources.engine.ledger.revision),
             ("waggle_hot_path_entries", "Answers that the hot path remembers", sources.hot.entries),
             ("waggle_uptime_seconds", "Seconds since the start", time.monotonic() - self._started),
             ("waggle_open_files_limit", "Files the process may open", resource.getrlimit(resource.RLIMIT_NOFILE)[0]),

@@ -22,7 +22,7 @@ async def ready(call: Call) -> Reply:
     """GET /health/ready: 200 where changes can be stored, 503 where the journal fails."""
     detail = call.engine.alarms.active(BACKEND)
     if detail is None:
-        return json_reply({"status": "ready", "revision": call.engine.catalog.state.revision})
+        return json_reply({"status": "ready", "revision": call.engine.ledger.revision})
     reply = json_reply({"status": "not ready", "reason": detail})
     return Reply(503, reply.body, reply.content_type)
 

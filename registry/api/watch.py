@@ -18,11 +18,10 @@ from aiohttp import WSMsgType, web
 from registry.api.call import Call
 from registry.api.service_center.instances import instance_id
 from registry.api.service_center.services import service_id
-from registry.catalog import Change
-from registry.catalog.records import Instance, Service
+from registry.catalog.records import CatalogChange, Instance, Service
 from registry.engine import Engine
-from registry.engine.stream import action_of
 from registry.errors import RegistryError
+from registry.ledger import Change
 
 _SILENCE = 120.0
 _LARGEST_MESSAGE = 64
@@ -157,10 +156,10 @@ class Watchers:
         if not self._by_consumer and not self._held:
             return
         for change in changes:
-            if isinstance(change.record, Instance) and change.service is not None:
-                self._publish(change, change.record, change.service, action_of(change))
+            if isinstance(change, CatalogChange) and isinstance(change.record, Instance) and change.service is not None:
+                self._publish(change.record, change.service, change.action)
 
-    def _publish(self, change: Change, instance: Instance, service: Service, action: str) -> None:
+    def _publish(self, instance: Instance, service: Service, action: str) -> None:
         if action == "DELETE" and self._damping:
             later = asyncio.get_running_loop().call_later
             self._held[instance.path] = later(self._damping, self._release, instance, service)

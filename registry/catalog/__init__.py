@@ -3,8 +3,8 @@
 It does no I/O, has no clock and makes no ids of its own: the wall clock (milliseconds) is an argument of every command, the lease clock
 moves by `expire`, and ids come from the function it was given. The same commands in the same order give the same state.
 
-A command either returns with its changes noted (`take_changes` hands them to the journal) or raises `RegistryError`, in which case its
-caller takes back what it had noted (`undo`). See docs/architecture.md.
+A command either returns with its changes noted in the ledger or raises `RegistryError`, in which case its caller takes back what it had
+noted. See docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from registry.catalog.instances import Instances
 from registry.catalog.leases import Lease
 from registry.catalog.limits import Limits
 from registry.catalog.protection import Protection
-from registry.catalog.records import Change, Dependencies, Instance, ProviderKey, Record, Schema, Service
+from registry.catalog.records import Dependencies, Instance, ProviderKey, Record, Schema, Service
 from registry.catalog.schemas import Schemas, Tags
 from registry.catalog.services import Services
 from registry.catalog.state import State
 from registry.catalog.views import Views
+from registry.ledger import Ledger
 
-__all__ = ["Catalog", "Change", "Lapse", "Limits"]
+__all__ = ["Catalog", "Lapse", "Limits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,10 @@ class Lapse:
 class Catalog:
     """The whole catalog; each part holds the commands of one chapter of the protocol."""
 
-    def __init__(self, limits: Limits, new_id: Callable[[], str]) -> None:
+    def __init__(self, limits: Limits, new_id: Callable[[], str], ledger: Ledger) -> None:
         ready = ReadyAnswers()
         self.limits = limits
-        self.state = State(ready)
+        self.state = State(ledger, ready)
         self.services = Services(self.state, limits)
         self.schemas = Schemas(self.state, self.services, limits)
         self.tags = Tags(self.services)
@@ -72,7 +73,6 @@ class Catalog:
 
     def restore(self, revision: int, path: str, body: bytes | None) -> None:
         """Replay one event of the journal: the record at `path` gives way to `body`. Raises `ValueError` for what is no record."""
-        self.state.revision = max(self.state.revision, revision)
         kind, domain, project, rest = path.split("/", 3)
         tenant = f"{domain}/{project}"
         before = self._stored(kind, tenant, rest)

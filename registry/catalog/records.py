@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 import orjson
 
+from registry.ledger import Change
+
 if TYPE_CHECKING:
     from registry.catalog.leases import Lease
 
@@ -175,24 +177,10 @@ Record: TypeAlias = Service | Instance | Schema | Dependencies
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One step of the state: `before` gives way to `after`. Both belong to the same key; one of them may be missing.
+class CatalogChange(Change):
+    """A change of the catalog. `service` is the one that an instance belongs to, as it was at that moment."""
 
-    `service` is the one that the record belongs to, as it was at that moment; `at` is the wall clock in milliseconds.
-    """
-
-    revision: int
-    before: Record | None
-    after: Record | None
-    service: Service | None
-    at: int
-
-    @property
-    def record(self) -> Record:
-        """The record that the change is about: the new one, or the last one of what is gone."""
-        record = self.after or self.before
-        assert record is not None  # noqa: S101  a change of nothing is never made
-        return record
+    service: Service | None = None
 
 
 def service_id_of(tenant: str, key: ProviderKey, version: str) -> str:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from registry.catalog.leases import Leases
-from registry.catalog.records import Change, Dependencies, Instance, ProviderKey, Record, Schema, Service
+from registry.catalog.records import CatalogChange, Dependencies, Instance, ProviderKey, Record, Schema, Service
+from registry.ledger import Ledger
 
 Versions = dict[str, Service]
 
@@ -42,14 +44,13 @@ class Answers:
 
 
 class State:
-    """The records of every tenant. `revision` is that of the newest change."""
+    """The records of every tenant."""
 
-    def __init__(self, answers: Answers) -> None:
-        self.revision = 0
+    def __init__(self, ledger: Ledger, answers: Answers) -> None:
+        self.ledger = ledger
         self.leases = Leases()
         self.tenants: dict[str, Tenant] = {}
         self._answers = answers
-        self._uncommitted: list[Change] = []
 
     def tenant(self, name: str) -> Tenant:
         """The tenant `domain/project`, made when first asked for."""
@@ -64,26 +65,17 @@ class State:
 
     def next_revision(self) -> int:
         """The revision for the record that is about to be put."""
-        self.revision += 1
-        return self.revision
+        return self.ledger.next_revision()
 
     def put(self, before: Record | None, after: Record | None, now: int) -> None:
         """Let `before` give way to `after` and note the change; `now` is the wall clock in milliseconds."""
-        revision = after.revision if after is not None else self.next_revision()
+        ledger = self.ledger
+        revision = after.revision if after is not None else ledger.next_revision()
         record = after or before
         service = self.tenants[record.tenant].services.get(record.service_id) if isinstance(record, Instance) else None
-        self._uncommitted.append(Change(revision, before, after, service, now))
+        revert = partial(self.apply, after, before)
+        ledger.note(CatalogChange(revision, before, after, now, ledger.author, revert, service))
         self.apply(before, after)
-
-    def take_changes(self) -> list[Change]:
-        """The changes since the last call, for the journal."""
-        changes, self._uncommitted = self._uncommitted, []
-        return changes
-
-    def undo(self, changes: list[Change]) -> None:
-        """Take changes back, the newest first. Revisions that were given out stay used."""
-        for change in reversed(changes):
-            self.apply(change.after, change.before)
 
     def apply(self, before: Record | None, after: Record | None) -> None:
         """Exchange two records of one key in all indexes."""

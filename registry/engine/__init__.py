@@ -23,6 +23,7 @@ from registry.engine.alarms import Alarms
 from registry.engine.committer import Committer
 from registry.engine.stream import Stream
 from registry.errors import RegistryError
+from registry.ledger import Ledger
 from registry.storage.port import Journal, JournalError
 
 T = TypeVar("T")
@@ -43,7 +44,8 @@ class Engine:
 
     def __init__(self, journal: Journal, limits: Limits, options: Options | None = None) -> None:
         options = options or Options()
-        self.catalog = Catalog(limits, lambda: uuid.uuid4().hex)
+        self.ledger = Ledger()
+        self.catalog = Catalog(limits, lambda: uuid.uuid4().hex, self.ledger)
         self.journal = journal
         self.stream = Stream()
         self.alarms = Alarms()
@@ -52,7 +54,7 @@ class Engine:
         self.expirations = 0
         self.committer = Committer(
             journal,
-            self.catalog.state,
+            self.ledger,
             self.alarms,
             self.stream.publish,
             batch=options.journal_batch,
@@ -68,20 +70,21 @@ class Engine:
         """The wall clock in milliseconds since 1970."""
         return time.time_ns() // 1_000_000
 
-    def begin(self, command: Callable[[], T]) -> tuple[T, asyncio.Future[None] | None]:
+    def begin(self, command: Callable[[], T], author: str = "") -> tuple[T, asyncio.Future[None] | None]:
         """Run a command; its result counts once the future, if there is one, is done. One that raises has changed nothing."""
-        state = self.catalog.state
+        ledger = self.ledger
+        ledger.author = author
         try:
             result = command()
         except BaseException:
-            state.undo(state.take_changes())
+            ledger.undo(ledger.take_changes())
             raise
-        changes = state.take_changes()
+        changes = ledger.take_changes()
         return result, self.committer.enqueue(changes) if changes else None
 
-    async def execute(self, command: Callable[[], T]) -> T:
+    async def execute(self, command: Callable[[], T], author: str = "") -> T:
         """Run a command and wait until its changes are stored."""
-        result, stored = self.begin(command)
+        result, stored = self.begin(command, author)
         if stored is not None:
             await stored
         return result
@@ -138,16 +141,22 @@ class Engine:
             for event in batch:
                 self._restore(event.revision, event.key, event.body)
             events += len(batch)
-        state = self.catalog.state
-        head = state.revision
+        head = self.ledger.revision
         await self.journal.compact(max(head - self._options.journal_history, 0))
         self.committer.compacted(max(head - self._options.journal_history, 0))
         # Revisions that were seen but never stored must not be given out again with another meaning.
-        state.revision = head + self._options.journal_queue if head else 0
+        self.ledger.revision = head + self._options.journal_queue if events else head
         seconds = round(time.perf_counter() - started, 3)
-        log.info("journal.replayed", events=events, revision=head, instances=len(state.leases.alive), seconds=seconds)
+        log.info(
+            "journal.replayed",
+            events=events,
+            revision=head,
+            instances=len(self.catalog.state.leases.alive),
+            seconds=seconds,
+        )
 
     def _restore(self, revision: int, key: str, body: bytes | None) -> None:
+        self.ledger.revision = max(self.ledger.revision, revision)
         try:
             self.catalog.restore(revision, key, body)
         except (ValueError, KeyError, TypeError) as error:
@@ -193,7 +202,7 @@ class Engine:
         service = state.existing(lease.tenant).services.get(lease.service_id)
         facts = {"instanceId": lease.instance_id, "reason": reason}
         log.warning(name.lower(), service=lease.service_id, instance=lease.instance_id, reason=reason)
-        self.stream.note(state.revision, self.now(), name, lease.tenant, service, **facts)
+        self.stream.note(self.ledger.revision, self.now(), name, lease.tenant, service, **facts)
 
     async def _leave(self) -> None:
         own = self._own

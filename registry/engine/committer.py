@@ -16,10 +16,9 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from registry.catalog import Change
-from registry.catalog.state import State
 from registry.engine.alarms import BACKEND, Alarms
 from registry.errors import RegistryError
+from registry.ledger import Change, Ledger
 from registry.storage.port import Event, Journal, JournalError
 
 _COMPACT_EVERY = 1000
@@ -36,7 +35,7 @@ class Committer:
     def __init__(
         self,
         journal: Journal,
-        state: State,
+        ledger: Ledger,
         alarms: Alarms,
         publish: Callable[[Sequence[Change]], None],
         *,
@@ -45,7 +44,7 @@ class Committer:
         history: int,
     ) -> None:
         self._journal = journal
-        self._state = state
+        self._ledger = ledger
         self._alarms = alarms
         self._publish = publish
         self._batch = batch
@@ -68,7 +67,7 @@ class Committer:
         Raises 500011, with the changes taken back, where no more can wait.
         """
         if self.waiting + len(changes) > self._limit or self._stopping:
-            self._state.undo(changes)
+            self._ledger.undo(changes)
             raise RegistryError(500011, "the engine is stopping" if self._stopping else "too many changes are waiting")
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append((changes, stored))
@@ -131,7 +130,7 @@ class Committer:
             self.failures += 1
             log.error("journal.failed", reason=reason, undone=len(groups))
         for changes, stored in reversed(groups):
-            self._state.undo(changes)
+            self._ledger.undo(changes)
             if not stored.done():
                 stored.set_exception(RegistryError(500011, "the change could not be stored and was not made"))
 
@@ -139,7 +138,7 @@ class Committer:
         if self._since_compaction < _COMPACT_EVERY:
             return
         self._since_compaction = 0
-        target = min(self._state.revision - self._history, self._compacted + _COMPACT_STEP)
+        target = min(self._ledger.revision - self._history, self._compacted + _COMPACT_STEP)
         if target > self._compacted:
             try:
                 await self._journal.compact(target)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from registry.catalog import Change
-from registry.catalog.records import Dependencies, Instance, Schema, Service
+from registry.catalog.records import CatalogChange, Instance, Service
+from registry.ledger import Change
 
 _REMEMBERED = 10000
 
@@ -73,13 +73,6 @@ class Stream:
             listener(notice)  # type: ignore[arg-type]
 
 
-def action_of(change: Change) -> str:
-    """CREATE, UPDATE or DELETE. Protocol: Service Center section 9.2."""
-    if change.before is None:
-        return "CREATE"
-    return "UPDATE" if change.after is not None else "DELETE"
-
-
 def _notice_of(change: Change | Notice) -> Notice | None:
     """A change as a notice; changes of schemas and dependencies are none."""
     if isinstance(change, Notice):
@@ -87,18 +80,17 @@ def _notice_of(change: Change | Notice) -> Notice | None:
     record = change.record
     match record:
         case Instance():
-            service = change.service
+            service = change.service if isinstance(change, CatalogChange) else None
             body: Mapping[str, object] = {"instance": orjson.Fragment(record.encoded)}
         case Service():
             service, body = record, {}
-        case Schema() | Dependencies():
+        case _:
             return None
-    action = action_of(change)
     kind = "instance" if isinstance(record, Instance) else "service"
-    data: dict[str, object] = {"revision": change.revision, "at": change.at, "kind": kind, "action": action}
+    data: dict[str, object] = {"revision": change.revision, "at": change.at, "kind": kind, "action": change.action}
     data |= {"tenant": record.tenant, "service": _service_facts(service) if service else {}, **body}
     name = service.key.name if service else ""
-    return Notice(change.revision, record.tenant, name, f"{kind}.{action}", orjson.dumps(data))
+    return Notice(change.revision, record.tenant, name, f"{kind}.{change.action}", orjson.dumps(data))
 
 
 def _service_facts(service: Service) -> Mapping[str, str]:

@@ -8,10 +8,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from registry.catalog import Catalog, Change, Limits
+from registry.catalog import Catalog, Limits
 from registry.catalog.discovery import Query
 from registry.catalog.records import ProviderKey
 from registry.errors import RegistryError
+from registry.ledger import Change, Ledger
 
 TENANT = "default/default"
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -28,14 +29,14 @@ class CatalogMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         ids = itertools.count()
-        self.catalog = Catalog(Limits(), lambda: f"i{next(ids)}")
+        self.catalog = Catalog(Limits(), lambda: f"i{next(ids)}", Ledger())
         self.known: dict[str, tuple[str, str, str]] = {}
         self.running: dict[str, dict[str, str]] = {}
         self.journal: list[tuple[int, str, bytes | None]] = []
         self.revisions: list[int] = []
 
     def _stored(self) -> None:
-        for change in self.catalog.state.take_changes():
+        for change in self.catalog.state.ledger.take_changes():
             self._store(change)
 
     def _store(self, change: Change) -> None:
@@ -99,7 +100,7 @@ class CatalogMachine(RuleBasedStateMachine):
             self.catalog.services.delete(TENANT, service, 5000, force=force)
         except RegistryError as error:
             assert (error.error.code == 400012) == (service not in self.known)
-            self.catalog.state.undo(self.catalog.state.take_changes())
+            self.catalog.state.ledger.undo(self.catalog.state.ledger.take_changes())
             return
         assert force or not self.running[service]
         del self.known[service], self.running[service]
@@ -138,7 +139,7 @@ class CatalogMachine(RuleBasedStateMachine):
         except RegistryError:
             return
         self.catalog.services.register(TENANT, {"appId": "x", "serviceName": "undone"}, 7000)
-        state.undo(state.take_changes())
+        state.ledger.undo(state.ledger.take_changes())
         assert self._facts(self.catalog) == before
 
     @invariant()
@@ -148,7 +149,7 @@ class CatalogMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Replaying the journal gives the same catalog."""
-        rebuilt = Catalog(Limits(), lambda: "never")
+        rebuilt = Catalog(Limits(), lambda: "never", Ledger())
         for revision, path, body in self.journal:
             rebuilt.restore(revision, path, body)
         assert self._facts(rebuilt) == self._facts(self.catalog)

@@ -8,6 +8,7 @@ import pytest
 
 from registry.catalog import Catalog, Lapse, Limits
 from registry.catalog.leases import TICK
+from registry.ledger import Ledger
 
 TENANT = "default/default"
 
@@ -17,7 +18,7 @@ class Town:
 
     def __init__(self, limits: Limits | None = None, **services: int) -> None:
         ids = itertools.count()
-        self.catalog = Catalog(limits or Limits(), lambda: f"i{next(ids)}")
+        self.catalog = Catalog(limits or Limits(), lambda: f"i{next(ids)}", Ledger())
         self.instances: dict[str, list[tuple[str, str]]] = {}
         for name, count in services.items():
             service = self.catalog.services.register(TENANT, {"appId": "a", "serviceName": name, "version": "1"}, 0)
