@@ -29,6 +29,7 @@ _FIND = (
     Parameter("X-ConsumerId", "the service that asks", where="header"),
 )
 _CONSUMER = _FIND[3:6] + _FIND[8:]
+_NO_SELF = (Parameter("noSelf", "1: without the service itself"),)
 _EXISTENCE = (
     Parameter("type", "microservice or schema", required=True),
     *(Parameter(name, "the service") for name in ("appId", "serviceName", "version", "env")),
@@ -123,8 +124,8 @@ _BOTH = (
         sample={"schema": "swagger: '2.0'", "summary": "abc"},
     ),
     _row("DELETE", f"{_SERVICE}/schemas/:schemaId", schemas.delete, "service/schema", "6"),
-    _row("GET", f"{_SERVICE}/providers", discovery.providers, "service", "8"),
-    _row("GET", f"{_SERVICE}/consumers", discovery.consumers, "service", "8"),
+    _row("GET", f"{_SERVICE}/providers", discovery.providers, "service", "8", parameters=_NO_SELF),
+    _row("GET", f"{_SERVICE}/consumers", discovery.consumers, "service", "8", parameters=_NO_SELF),
     _row("GET", "/instances", discovery.find, "service", "7.5", parameters=_FIND),
     _row("GET", f"{_SERVICE}/instances", discovery.of_service, "service", "7.11", parameters=_CONSUMER),
     _row(
@@ -206,7 +207,7 @@ _OVERVIEWS = (
     _plain("GET", "/v4/:project/govern/microservices", govern.details, "service", "11.1", parameters=_GOVERN),
     _plain("GET", "/v4/:project/govern/microservices/:serviceId", govern.one, "service", "11.1"),
     _plain("GET", "/v4/:project/govern/relations", govern.relations, "service", "11.1", parameters=(_GOVERN[5],)),
-    _plain("GET", "/v4/:project/govern/apps", govern.apps, "service", "11.1", parameters=_GOVERN[3:6]),
+    _plain("GET", "/v4/:project/govern/apps", govern.apps, "service", "11.1", parameters=(_GOVERN[3], _GOVERN[5])),
     _plain("GET", "/v4/:project/govern/statistics", govern.statistics, "service", "11.1"),
     _plain("GET", "/v4/:project/admin/alarms", admin.alarms, "ops", "11.2"),
     _plain("DELETE", "/v4/:project/admin/alarms", admin.forget_alarms, "ops", "11.2"),
