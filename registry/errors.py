@@ -1,9 +1,10 @@
-"""The one catalogue of error codes: what each means, its HTTP status, and when a client sees it.
+"""The catalogues of error codes: what each means, its HTTP status, and when a client sees it.
 
-The status of a code is its first three digits. Exceptions, wire answers and docs/errors.md are made from `CATALOGUE`.
-Protocol: Service Center section 15.2.
+The status of a code is its first three digits. Exceptions, wire answers and docs/errors.md are made from here. The registry's protocol and
+the config centre's give some codes different texts, so each has a catalogue of its own: Service Center section 15.2, KIE section A.12.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -21,9 +22,12 @@ class ErrorCode:
         return self.code // 1000
 
 
-CATALOGUE = {
-    row.code: row
-    for row in (
+def _by_code(rows: Iterable[ErrorCode]) -> dict[int, ErrorCode]:
+    return {row.code: row for row in rows}
+
+
+CATALOGUE = _by_code(
+    (
         ErrorCode(400001, "Invalid parameter(s)", "a body, header, path or query value breaks its rule"),
         ErrorCode(400002, "Server is Unhealthy", "/health while the journal cannot store changes"),
         ErrorCode(400010, "Micro-service already exists", "a given serviceId contradicts the registered one"),
@@ -41,18 +45,52 @@ CATALOGUE = {
         ErrorCode(500003, "Internal server error", "a defect of the engine; the log has its traceback"),
         ErrorCode(500011, "Registry service is unavailable", "the journal cannot store changes; nothing was changed"),
     )
-}
+)
+CONFIG_CATALOGUE = _by_code(
+    (
+        ErrorCode(400001, "invalid parameter(s)", "a body, label, key, status, page, revision or wait breaks its rule"),
+        ErrorCode(400003, "failed to observe event", "a wait of more than five minutes"),
+        ErrorCode(
+            400004, "skip overriding duplicate kvs", "an item of an import that is there already, with override=skip"
+        ),
+        ErrorCode(
+            400005,
+            "stop overriding kvs after reaching the duplicate kv",
+            "an item of an import that is there already, and all after it, with override=abort",
+        ),
+        ErrorCode(
+            404001, "record does not exist", "an unknown key-value, a history or polling record that is not there"
+        ),
+        ErrorCode(409001, "record already exist", "creating a key that exists with the same labels"),
+        ErrorCode(422001, "quota is not enough", "a key-value more than quota_config allows"),
+        ErrorCode(500001, "internal server error", "the journal cannot store changes; nothing was changed"),
+    )
+)
 
 
-class RegistryError(Exception):
-    """A request that the engine refuses: one code of the catalogue and a detail for a person."""
+class Refusal(Exception):  # noqa: N818  a refusal is the answer to a request, not a defect
+    """A request that the engine refuses: one code of a catalogue and a detail for a person."""
+
+    def __init__(self, error: ErrorCode, detail: str) -> None:
+        self.error = error
+        self.detail = detail
+        super().__init__(f"{error.code} {error.message}: {detail}")
+
+
+class RegistryError(Refusal):
+    """A refusal in the words of the registry's protocol."""
 
     def __init__(self, code: int, detail: str = "") -> None:
-        self.error = CATALOGUE[code]
-        self.detail = detail
-        super().__init__(f"{code} {self.error.message}: {detail}")
+        super().__init__(CATALOGUE[code], detail)
+
+
+class ConfigError(Refusal):
+    """A refusal in the words of the config centre's protocol."""
+
+    def __init__(self, code: int, detail: str = "") -> None:
+        super().__init__(CONFIG_CATALOGUE[code], detail)
 
 
 def invalid(detail: str) -> RegistryError:
-    """The most common refusal: 400001."""
+    """The most common refusal of the registry: 400001."""
     return RegistryError(400001, detail)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import orjson
 
-from registry.catalog.records import tenant_name
+from registry.tenancy import tenant_name
 
 if TYPE_CHECKING:
     from aiohttp import web

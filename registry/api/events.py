@@ -7,10 +7,10 @@ import asyncio
 from aiohttp import web
 
 from registry.api.call import Call
-from registry.catalog.records import tenant_name
 from registry.engine import Engine
 from registry.engine.stream import Notice
 from registry.errors import RegistryError, invalid
+from registry.tenancy import tenant_name
 
 _KEEP_ALIVE = 15.0
 _QUEUE = 10000

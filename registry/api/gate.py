@@ -19,7 +19,7 @@ from registry.api.call import TEXT_TYPE, Call, Listeners, Reply, Route, json_rep
 from registry.api.router import Router, params_of
 from registry.engine import Engine
 from registry.engine.alarms import INTERNAL
-from registry.errors import RegistryError, invalid
+from registry.errors import Refusal, RegistryError, invalid
 
 _LONGEST_TARGET = 2048
 _COMPRESSED_FROM = 1400
@@ -102,7 +102,7 @@ class Gate:
             reply = await call.route.handler(call)
             if isinstance(reply, Reply):
                 self.learn(call, reply)
-        except RegistryError as error:
+        except Refusal as error:
             reply = error_reply(error)
         except (ConnectionError, TimeoutError):
             raise
@@ -141,7 +141,7 @@ def _within(body: bytes, limit: int) -> bytes:
     return body
 
 
-def error_reply(error: RegistryError) -> Reply:
+def error_reply(error: Refusal) -> Reply:
     """The error JSON: the code is a string, the detail is left out where there is none."""
     document = {"errorCode": str(error.error.code), "errorMessage": error.error.message}
     if error.detail:

@@ -10,11 +10,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
-from urllib.parse import quote
 
 import orjson
 
 from registry.ledger import Change
+from registry.tenancy import segment
 
 if TYPE_CHECKING:
     from registry.catalog.leases import Lease
@@ -70,7 +70,7 @@ class Service:
     @property
     def path(self) -> str:
         """The journal's key of the record."""
-        return f"service/{self.tenant}/{_segment(self.service_id)}"
+        return f"service/{self.tenant}/{segment(self.service_id)}"
 
     @property
     def body(self) -> bytes:
@@ -118,7 +118,7 @@ class Instance:
     @property
     def path(self) -> str:
         """The journal's key of the record."""
-        return f"instance/{self.tenant}/{_segment(self.service_id)}/{self.instance_id}"
+        return f"instance/{self.tenant}/{segment(self.service_id)}/{self.instance_id}"
 
     @property
     def body(self) -> bytes:
@@ -145,7 +145,7 @@ class Schema:
     @property
     def path(self) -> str:
         """The journal's key of the record."""
-        return f"schema/{self.tenant}/{_segment(self.service_id)}/{self.schema_id}"
+        return f"schema/{self.tenant}/{segment(self.service_id)}/{self.schema_id}"
 
     @property
     def body(self) -> bytes:
@@ -165,7 +165,7 @@ class Dependencies:
     @property
     def path(self) -> str:
         """The journal's key of the record."""
-        return f"dependency/{self.tenant}/{_segment(self.consumer_id)}"
+        return f"dependency/{self.tenant}/{segment(self.consumer_id)}"
 
     @property
     def body(self) -> bytes:
@@ -187,15 +187,6 @@ def service_id_of(tenant: str, key: ProviderKey, version: str) -> str:
     """The id that a service gets by its identity, so that it survives deletion and re-creation. Protocol: section 5.2."""
     index = f"/cse-sr/ms/indexes/{tenant}/{key.environment}/{key.app}/{key.name}/{version}"
     return hashlib.sha1(index.encode(), usedforsecurity=False).hexdigest()
-
-
-def tenant_name(domain: str, project: str) -> str:
-    """The name that a tenant has everywhere inside the engine: both parts with a slash between, and none within."""
-    return f"{_segment(domain)}/{_segment(project)}"
-
-
-def _segment(text: str) -> str:
-    return text if text.isalnum() else quote(text, safe="")
 
 
 def _text(document: Document, name: str) -> str:

@@ -1,4 +1,4 @@
-"""The engine: the catalog behind one journal and one stream of what happened.
+"""The engine: the catalog and the config centre behind one journal and one stream of what happened.
 
 `execute` runs a command against memory and returns when what it changed is stored. A background tick moves the lease clock. Starting
 replays the journal; every instance then has a full lease, so an engine that was away never evicts a healthy service.
@@ -19,6 +19,8 @@ import structlog
 from registry.catalog import Catalog, Lapse, Limits
 from registry.catalog.leases import TICK, Lease
 from registry.catalog.services import DEFAULT_TENANT, SELF_NAME
+from registry.config import PREFIX as CONFIG_PREFIX
+from registry.config import Config
 from registry.engine.alarms import Alarms
 from registry.engine.committer import Committer
 from registry.engine.stream import Stream
@@ -32,11 +34,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the engine writes: events a commit, changes that may wait for one, superseded events that are kept."""
+    """How the engine writes: events a commit, changes that may wait for one, superseded events that are kept; and its config quota."""
 
     journal_batch: int = 1000
     journal_queue: int = 100000
     journal_history: int = 100000
+    quota_config: int = 10000
 
 
 class Engine:
@@ -46,6 +49,7 @@ class Engine:
         options = options or Options()
         self.ledger = Ledger()
         self.catalog = Catalog(limits, lambda: uuid.uuid4().hex, self.ledger)
+        self.config = Config(self.ledger, options.quota_config)
         self.journal = journal
         self.stream = Stream()
         self.alarms = Alarms()
@@ -88,6 +92,12 @@ class Engine:
         if stored is not None:
             await stored
         return result
+
+    async def settled(self) -> None:
+        """Wait until everything that is in memory now is stored, so that a read shows nothing that a failing store would take back."""
+        pending = self.committer.last
+        if pending is not None and not pending.done():
+            await asyncio.wait((pending,))
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -146,6 +156,7 @@ class Engine:
         self.committer.compacted(max(head - self._options.journal_history, 0))
         # Revisions that were seen but never stored must not be given out again with another meaning.
         self.ledger.revision = head + self._options.journal_queue if events else head
+        self.config.state.begin_at(self.ledger.revision)
         seconds = round(time.perf_counter() - started, 3)
         log.info(
             "journal.replayed",
@@ -158,7 +169,10 @@ class Engine:
     def _restore(self, revision: int, key: str, body: bytes | None) -> None:
         self.ledger.revision = max(self.ledger.revision, revision)
         try:
-            self.catalog.restore(revision, key, body)
+            if key.startswith(CONFIG_PREFIX):
+                self.config.restore(key, body)
+            else:
+                self.catalog.restore(revision, key, body)
         except (ValueError, KeyError, TypeError) as error:
             raise JournalError(
                 f"the journal's event {revision} of {key} cannot be read ({error}); "

@@ -59,6 +59,7 @@ class Committer:
         self.commits = 0
         self.events = 0
         self.failures = 0
+        self.last: asyncio.Future[None] | None = None
         self.observe: Callable[[float], None] = lambda _seconds: None
 
     def enqueue(self, changes: list[Change]) -> asyncio.Future[None]:
@@ -72,6 +73,7 @@ class Committer:
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append((changes, stored))
         self.waiting += len(changes)
+        self.last = stored
         self._wake.set()
         return stored
 

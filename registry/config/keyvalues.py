@@ -1,0 +1,83 @@
+"""Commands on key-values. Protocol: KIE sections A.4 to A.6. Every command takes the wall clock in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from registry.config.records import Draft, KeyValue, id_of
+from registry.config.rules import check_draft, check_status, check_value
+from registry.config.state import State
+from registry.errors import ConfigError
+
+_UNKNOWN = "can not find any key value"
+
+
+class KeyValues:
+    """Creates, changes and deletes key-values; `quota` is the most that a domain and project may have."""
+
+    def __init__(self, state: State, quota: int) -> None:
+        self._state = state
+        self._quota = quota
+
+    def get(self, tenant: str, key_id: str) -> KeyValue:
+        """The key-value of an id, or 404001."""
+        found = self._state.table(tenant).by_id.get(key_id)
+        if found is None:
+            raise ConfigError(404001, _UNKNOWN)
+        return found
+
+    def named(self, tenant: str, draft: Draft) -> KeyValue | None:
+        """The key-value with the key and the labels of a draft, if there is one."""
+        return self._state.table(tenant).by_id.get(id_of(tenant, draft.key, draft.labels))
+
+    def create(self, tenant: str, draft: Draft, now: int) -> KeyValue:
+        """Create a key-value. Raises 400001, 409001, 422001."""
+        check_draft(draft)
+        if len(self._state.table(tenant).by_id) >= self._quota:
+            raise ConfigError(422001, f"quota is not enough(reached maximum allowed quota: {self._quota})")
+        if self.named(tenant, draft) is not None:
+            raise ConfigError(409001, "kv already exists")
+        revision, seconds = self._state.ledger.next_revision(), now // 1000
+        created = KeyValue.of(tenant, draft, created=(revision, seconds), updated=(revision, seconds))
+        self._state.put(None, created, now)
+        return created
+
+    def update(self, tenant: str, key_id: str, value: str, status: str, now: int) -> KeyValue:
+        """Change the value and the status; an empty one stays as it is. Raises 400001, 404001."""
+        check_value("UpdateKVRequest", value)
+        check_status("UpdateKVRequest", status)
+        before = self.get(tenant, key_id)
+        draft = replace(before.draft, value=value or before.draft.value, status=status or before.draft.status)
+        return self._replace(before, draft, now)
+
+    def set(self, tenant: str, draft: Draft, now: int) -> KeyValue:
+        """Create the key-value, or let it be as the draft says in every part; one that is so already is left alone.
+
+        Raises 400001, 422001.
+        """
+        before = self.named(tenant, draft)
+        if before is None:
+            return self.create(tenant, draft, now)
+        check_draft(draft)
+        return before if before.draft == draft else self._replace(before, draft, now)
+
+    def delete(self, tenant: str, key_id: str, now: int) -> None:
+        """Delete a key-value. Raises 404001."""
+        self._state.put(self.get(tenant, key_id), None, now)
+
+    def delete_many(self, tenant: str, ids: Iterable[str], now: int) -> int:
+        """Delete those of the ids that are known; return how many."""
+        by_id = self._state.table(tenant).by_id
+        known = [by_id[name] for name in dict.fromkeys(ids) if name in by_id]
+        for record in known:
+            self._state.put(record, None, now)
+        return len(known)
+
+    def _replace(self, before: KeyValue, draft: Draft, now: int) -> KeyValue:
+        created = before.create_revision, before.create_time
+        after = KeyValue.of(
+            before.tenant, draft, created=created, updated=(self._state.ledger.next_revision(), now // 1000)
+        )
+        self._state.put(before, after, now)
+        return after

@@ -1,0 +1,78 @@
+"""Lists: which key-values a client asks for, in which order and page. Protocol: KIE section A.7."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from registry.config.records import KeyValue
+from registry.config.state import State, Topic, list_body
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What narrows a topic: `key` is a key, `beginWith(…)` or `wildcard(…)`, `value` a part of the value; no limit is no paging."""
+
+    topic: Topic
+    key: str = ""
+    value: str = ""
+    status: str = ""
+    offset: int = 0
+    limit: int = 0
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing narrows the topic, so that its ready answer serves."""
+        return not (self.key or self.value or self.status or self.limit)
+
+
+def find(state: State, query: Query) -> Sequence[KeyValue]:
+    """Everything that a query finds, before paging."""
+    items = state.listing(query.topic).items
+    fits = key_test(query.key)
+    return [
+        item
+        for item in items
+        if fits(item.draft.key)
+        and query.value in item.draft.value
+        and (not query.status or item.draft.status == query.status)
+    ]
+
+
+def answer(state: State, query: Query) -> bytes:
+    """The JSON body that answers a query."""
+    if query.plain:
+        return state.listing(query.topic).body
+    found = find(state, query)
+    page = found[query.offset : query.offset + query.limit] if query.limit else found
+    return list_body(len(found), page)
+
+
+def key_test(text: str) -> Callable[[str], bool]:
+    """A test of keys, whatever their case: an exact key, a prefix, or a pattern in which `*` stands for any run."""
+    folded = text.lower()
+    if not folded:
+        return lambda _key: True
+    if folded.startswith("beginwith("):
+        prefix = folded[len("beginwith(") : -1]
+        return lambda key: key.lower().startswith(prefix)
+    if folded.startswith("wildcard("):
+        parts = folded[len("wildcard(") : -1].split("*")
+        return lambda key: _glob(parts, key.lower())
+    return lambda key: key.lower() == folded
+
+
+def _glob(parts: Sequence[str], key: str) -> bool:
+    """Whether the key is these parts with anything between them. Each part is looked for once, so time is linear in the key."""
+    if len(parts) == 1:
+        return key == parts[0] or parts[0] == ""
+    first, *middle, last = parts
+    if len(key) < len(first) + len(last) or not key.startswith(first) or not key.endswith(last):
+        return False
+    place, end = len(first), len(key) - len(last)
+    for part in middle:
+        found = key.find(part, place, end)
+        if found < 0:
+            return False
+        place = found + len(part)
+    return True
