@@ -36,9 +36,9 @@ FORBIDDEN = [
     ("registry/newroom.py", "ROOM = 1", "inside registry"),
     ("registry/api/checks.py", "from registry.storage import port", "the store is reached"),
     ("registry/cli/show.py", "import sqlite3", "the store is reached"),
-    ("registry/catalog/limits.py", "import time", "the core does no I/O"),
-    ("registry/catalog/limits.py", "from uuid import uuid4", "the core does no I/O"),
-    ("registry/catalog/limits.py", "import asyncio", "the core does no I/O"),
+    ("registry/catalog/limits.py", "import time", "the cores do no I/O"),
+    ("registry/catalog/limits.py", "from uuid import uuid4", "the cores do no I/O"),
+    ("registry/catalog/limits.py", "import asyncio", "the cores do no I/O"),
 ]
 
 
