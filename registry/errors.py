@@ -63,6 +63,7 @@ CONFIG_CATALOGUE = _by_code(
         ),
         ErrorCode(409001, "record already exist", "creating a key that exists with the same labels"),
         ErrorCode(422001, "quota is not enough", "a key-value more than quota_config allows"),
+        ErrorCode(429001, "too many requests", "a wait more than poll_max allows"),
         ErrorCode(500001, "internal server error", "the journal cannot store changes; nothing was changed"),
     )
 )

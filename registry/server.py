@@ -20,12 +20,15 @@ from registry.api.connection import HotServer
 from registry.api.events import EventStreams
 from registry.api.gate import Gate
 from registry.api.hot import HotPath
+from registry.api.kie import kie_routes
+from registry.api.kie.polling import Pollers
 from registry.api.metrics import Metrics, Sources
 from registry.api.operations import operation_routes
 from registry.api.service_center import ROUTES
 from registry.api.watch import Watchers
 from registry.catalog import Limits
 from registry.collector import Collector
+from registry.config.state import Topic
 from registry.engine import Engine, Options
 from registry.storage import open_journal
 from registry.storage.port import JournalError
@@ -53,6 +56,7 @@ class Server:
             ping=settings.watch_ping_seconds,
             damping=settings.flap_damping,
         )
+        self.pollers = Pollers(self.engine, settings.poll_max)
         self.streams = EventStreams(self.engine, settings.stream_max)
         name = f"SERVICECENTER/{__version__}"
         self.hot = HotPath(
@@ -76,15 +80,25 @@ class Server:
         metrics = Metrics(
             Sources(self.engine, self.watchers, self.streams, self.hot, self._http), f"{settings.host}:{settings.port}"
         )
-        routes = (*ROUTES, *operation_routes(metrics.show, ROUTES))
+        protocols = (*ROUTES, *kie_routes())
+        routes = (*protocols, *operation_routes(metrics.show, protocols))
         limits = {
             name: getattr(settings, name)
-            for name in ("max_body_bytes", "max_instance_body_bytes", "max_properties_body_bytes")
+            for name in (
+                "max_body_bytes",
+                "max_instance_body_bytes",
+                "max_properties_body_bytes",
+                "max_config_body_bytes",
+            )
         }
         self._gate = Gate(self.engine, routes, self, server=name, body_limits=limits, timeout=settings.request_timeout)
         self._gate.learn = self.hot.learn
         self._gate.observe = metrics.observe
         self.engine.on_tick += [self.hot.tick, self._http.sweep, Collector().tick]
+
+    async def poll(self, call: Call, topic: Topic, seconds: float) -> bool:
+        """A long poll; whether a change ended it."""
+        return await self.pollers.poll(call, topic, seconds)
 
     async def watch(self, call: Call) -> web.StreamResponse:
         """A websocket of a watching service."""
@@ -132,6 +146,7 @@ class Server:
                 listener.close()
             self.watchers.close()
             self.streams.close()
+            self.pollers.close()
             self._http.pre_shutdown()
             await self._http.shutdown(settings.shutdown_timeout)
 
@@ -175,7 +190,7 @@ def limits_of(settings: Settings) -> Limits:
 
 def options_of(settings: Settings) -> Options:
     """The engine's part of the settings."""
-    return Options(settings.journal_batch, settings.journal_queue, settings.journal_history)
+    return Options(settings.journal_batch, settings.journal_queue, settings.journal_history, settings.quota_config)
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:

@@ -95,9 +95,11 @@ class Settings(BaseModel):
     quota_services: Count = Field(50000, description="Most services of a domain and project.")
     quota_instances: Count = Field(150000, description="Most instances of a domain and project.")
     quota_schemas: Count = Field(100, description="Most schemas of a service.")
+    quota_config: Count = Field(10000, description="Most key-values of a domain and project.")
     max_body_bytes: Count = Field(2097152, description="Largest request body, in bytes.")
     max_instance_body_bytes: Count = Field(5120, description="Largest body of an instance registration, in bytes.")
     max_properties_body_bytes: Count = Field(3072, description="Largest body of a properties update, in bytes.")
+    max_config_body_bytes: Count = Field(2621440, description="Largest body of a configuration request, in bytes.")
     max_header_bytes: Count = Field(32768, description="Longest header line, in bytes.")
     max_connections: Count = Field(20000, description="Most open connections; one more is dropped.")
     request_timeout: Annotated[float, Field(gt=0)] = Field(
@@ -146,6 +148,7 @@ class Settings(BaseModel):
     watch_ping_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
         30.0, description="Seconds between the pings that websockets get. Clients drop a socket silent for 60."
     )
+    poll_max: Count = Field(20000, description="Most requests that wait for a change of the configuration.")
     stream_max: Count = Field(1000, description="Most open event streams.")
     journal_batch: Count = Field(1000, description="Most events of one commit.")
     journal_queue: Count = Field(

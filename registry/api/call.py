@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import orjson
 
+from registry import __version__
+from registry.errors import invalid
 from registry.tenancy import tenant_name
 
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from registry.config.state import Topic
     from registry.engine import Engine
+    from registry.errors import Refusal
 
+SERVER = f"SERVICECENTER/{__version__}"
+"""What every answer's Server header says."""
 JSON_TYPE = "application/json; charset=UTF-8"
 TEXT_TYPE = "text/plain; charset=UTF-8"
 NO_HEADERS: Mapping[str, str] = {}
@@ -44,11 +50,14 @@ class Tenancy(Enum):
 
     V4 = "X-Domain-Name and the path"
     V3 = "X-Tenant-Name or X-Domain-Name; project `default`"
+    KIE = "domain `default` and the path"
     NONE = "always default/default"
 
 
 class Listeners(Protocol):
-    """Who keeps websockets and event streams open; the api's own, handed to the handlers that need it."""
+    """Who keeps polls, websockets and event streams open; the api's own, handed to the handlers that need it."""
+
+    async def poll(self, call: Call, topic: Topic, seconds: float) -> bool: ...
 
     async def watch(self, call: Call) -> web.StreamResponse: ...
 
@@ -75,18 +84,46 @@ class Call:
         return dict(reversed(self.pairs))
 
     def header(self, name: str) -> str:
-        """A request header, empty where it is missing."""
-        return self.request.headers.get(name, "")
+        """A request header, empty where it is missing. Raises 400001 for one that is no UTF-8: it could not be answered or logged."""
+        value = self.request.headers.get(name, "")
+        if not value.isascii() and not _is_utf8(value):
+            raise invalid(f"the header {name} is not UTF-8")
+        return value
+
+    @property
+    def address(self) -> str:
+        """Where the request came from: what a proxy says, else the connection's other end."""
+        forwarded = self.header("X-Forwarded-For").split(",")[0].strip() or self.header("X-Real-Ip").strip()
+        return forwarded[:64] or str(self.request.remote or "")
+
+    @property
+    def author(self) -> str:
+        """Who asks, for the audit log: the name that the client gives, unproven, and its address."""
+        name = self.header("X-Waggle-Author").strip()[:128]
+        return f"{name}@{self.address}" if name else self.address
 
     @property
     def tenant(self) -> str:
         """The tenant that the request is about."""
         if self.route.tenancy is Tenancy.NONE:
             return tenant_name("default", "default")
-        domain = self.header("X-Domain-Name")
+        domain = "" if self.route.tenancy is Tenancy.KIE else self.header("X-Domain-Name")
         if self.route.tenancy is Tenancy.V3:
             domain = self.header("X-Tenant-Name") or domain
         return tenant_name(domain or "default", self.params.get("project", "default"))
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def as_it_is(refusal: Refusal) -> Refusal:
+    """The words of a refusal, where its protocol is the registry's."""
+    return refusal
 
 
 Handler: TypeAlias = "Callable[[Call], Awaitable[Reply | web.StreamResponse]]"
@@ -107,7 +144,7 @@ class Route:
     """One row of the table of routes.
 
     `resource` is what access control will ask for (`public` needs nothing); `body_limit` names the setting that bounds the body; `sample`
-    is a body that the route accepts, for the API's description.
+    is a body that the route accepts, for the API's description. `refused` puts a refusal into the words of the route's protocol.
     """
 
     method: str
@@ -120,3 +157,4 @@ class Route:
     parameters: Sequence[Parameter] = ()
     sample: Mapping[str, object] | None = None
     section: str = ""
+    refused: Callable[[Refusal], Refusal] = as_it_is

@@ -18,13 +18,14 @@ class HotProtocol(RequestHandler):
     hot request waits for the journal, what arrives is kept for later, so that answers keep the order of their requests.
     """
 
-    __slots__ = ("_hot", "_kept", "_loop_time", "_partial_since", "_pending", "_reading_paused")
+    __slots__ = ("_hot", "_kept", "_loop_time", "_partial_since", "_pending", "_reading_paused", "when_lost")
 
     def __init__(
         self, manager: web.Server, hot: HotPath, *, loop: asyncio.AbstractEventLoop, **options: object
     ) -> None:
         super().__init__(manager, loop=loop, **options)  # type: ignore[arg-type]
         self._hot = hot
+        self.when_lost: Callable[[], None] | None = None
         self._partial_since = 0.0
         self._reading_paused = False
         self._pending = False
@@ -52,6 +53,30 @@ class HotProtocol(RequestHandler):
             self._partial_since = self._partial_since or self._loop_time()
         else:
             self._partial_since = 0.0
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Tell whoever waits on behalf of the client that it has left."""
+        if self.when_lost is not None:
+            self.when_lost()
+        super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what is no HTTP by 400 and close. A client that left gets nothing, and neither is worth a traceback in the log."""
+        if isinstance(exc, ConnectionError):
+            raise exc
+        if status >= 500:
+            return super().handle_error(request, status, exc, message)
+        self._hot_server.unreadable += 1
+        log.debug("request.unreadable", reason=message)
+        answer = web.Response(status=status, text=message, headers={"Server": SERVER})
+        answer.force_close()
+        return answer
 
     def _write(self, answer: tuple[bytes, ...]) -> None:
         assert self.transport is not None  # noqa: S101  checked by the caller

@@ -7,6 +7,7 @@ logged with its traceback and answered by 500003.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -15,17 +16,21 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 import structlog
 from aiohttp import HttpVersion11, web
 
-from registry.api.call import TEXT_TYPE, Call, Listeners, Reply, Route, json_reply
+from registry.api.call import Call, Listeners, Reply, Route, Tenancy, json_reply
 from registry.api.router import Router, params_of
 from registry.engine import Engine
 from registry.engine.alarms import INTERNAL
 from registry.errors import Refusal, RegistryError, invalid
 
 _LONGEST_TARGET = 2048
-_COMPRESSED_FROM = 1400
+COMPRESSED_FROM = 1400
+"""Bytes from which on a body is worth compressing. Section 1.5."""
 _CORS_METHODS = frozenset(("GET", "POST", "PUT", "DELETE", "UPDATE", "OPTIONS"))
 _CORS_HEADERS = frozenset(("origin", "accept", "content-type", "x-domain-name", "x-consumerid"))
-_NOT_FOUND = Reply(404, b"404 page not found\n", TEXT_TYPE, {"X-Content-Type-Options": "nosniff"})
+_ROUTER_TYPE = "text/plain; charset=utf-8"
+_ROUTER_HEADERS = {"X-Content-Type-Options": "nosniff"}
+_NOT_FOUND = Reply(404, b"404 page not found\n", _ROUTER_TYPE, _ROUTER_HEADERS)
+_NO_GZIP = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 
 log = structlog.get_logger(__name__)
 Observer = Callable[[str, int, str, str, float], None]
@@ -67,7 +72,7 @@ class Gate:
         if "Origin" in request.headers and request.method in _CORS_METHODS - {"OPTIONS"}:
             headers["Access-Control-Allow-Origin"] = "*"
         body = reply.body
-        if len(body) >= _COMPRESSED_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
+        if len(body) >= COMPRESSED_FROM and accepts_gzip(request.headers.get("Accept-Encoding", "")):
             body = gzip(body)
             headers["Content-Encoding"] = "gzip"
         if reply.status == 304:
@@ -77,16 +82,13 @@ class Gate:
     async def _answer(self, request: web.BaseRequest) -> Reply | web.StreamResponse:
         target = _origin_form(request.raw_path)
         path, _, query = target.partition("?")
-        refusal = _check_target(target, path)
+        decoded = unquote_to_bytes(path).decode(errors="replace")
+        routes = self._find(decoded)
+        refusal = _check_target(target, path, lenient=_is_kie(routes))
         if refusal is not None:
             return refusal
         if request.method == "OPTIONS":
             return _preflight(request)
-        try:
-            decoded = unquote_to_bytes(path).decode()
-        except UnicodeDecodeError:
-            return _NOT_FOUND
-        routes = self._router.find(decoded)
         route = routes.get(request.method)
         if route is None:
             return _method_not_allowed(routes) if routes else _NOT_FOUND
@@ -94,25 +96,33 @@ class Gate:
         call = Call(self._engine, route, request, params_of(route, decoded), pairs, b"", self._listeners)
         return await self._serve(call)
 
+    def _find(self, path: str) -> Mapping[str, Route]:
+        """The routes of a path; KIE's are found with a slash at the end too."""
+        routes = self._router.find(path)
+        if not routes and path.endswith("/"):
+            routes = self._router.find(path.rstrip("/"))
+            return routes if _is_kie(routes) else {}
+        return routes
+
     async def _serve(self, call: Call) -> Reply | web.StreamResponse:
-        started = time.perf_counter()
+        started, domain = time.perf_counter(), "default"
         reply: Reply | web.StreamResponse
         try:
+            domain = call.header("X-Domain-Name") or domain
             call.body = await self._read_body(call.request, self._body_limits[call.route.body_limit])
             reply = await call.route.handler(call)
             if isinstance(reply, Reply):
                 self.learn(call, reply)
         except Refusal as error:
-            reply = error_reply(error)
-        except (ConnectionError, TimeoutError):
+            reply = error_reply(call.route.refused(error))
+        except ConnectionError:
             raise
         except Exception as error:
             log.exception("request.failed", method=call.request.method, route=call.route.path)
-            reply = error_reply(RegistryError(500003, type(error).__name__))
+            reply = error_reply(call.route.refused(RegistryError(500003, type(error).__name__)))
         if reply.status >= 500:
             self._engine.alarms.activate(INTERNAL, f"{call.request.method} {call.route.path}")
         name = call.route.handler.__qualname__
-        domain = call.header("X-Domain-Name") or "default"
         self.observe(call.request.method, reply.status, name, domain, time.perf_counter() - started)
         return reply
 
@@ -125,20 +135,23 @@ class Gate:
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0
         if request.content.is_eof():
-            return _within(request.content.read_nowait(-1), limit)
-        chunks: list[bytes] = []
-        size = 0
-        async with asyncio.timeout(self._timeout):
-            async for chunk in request.content.iter_any():
-                size += len(chunk)
-                chunks.append(_within(chunk, limit - size + len(chunk)))
-        return b"".join(chunks)
+            whole = request.content.read_nowait(-1)
+            _check_size(whole, limit)
+            return whole
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._timeout):
+                async for chunk in request.content.iter_any():
+                    body += chunk
+                    _check_size(body, limit)
+        except TimeoutError as error:
+            raise invalid("the body did not arrive in time") from error
+        return bytes(body)
 
 
-def _within(body: bytes, limit: int) -> bytes:
+def _check_size(body: bytes | bytearray, limit: int) -> None:
     if len(body) > limit:
         raise invalid("http: request body too large")
-    return body
 
 
 def error_reply(error: Refusal) -> Reply:
@@ -148,6 +161,15 @@ def error_reply(error: Refusal) -> Reply:
         document["detail"] = error.detail
     reply = json_reply(document)
     return Reply(error.error.status, reply.body, reply.content_type)
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether an Accept-Encoding header names gzip and does not rule it out."""
+    for item in accept_encoding.split(","):
+        name, _, weight = item.partition(";")
+        if name.strip().lower() == "gzip":
+            return _NO_GZIP.fullmatch(weight) is None
+    return False
 
 
 def gzip(body: bytes) -> bytes:
@@ -165,14 +187,20 @@ def _origin_form(target: str) -> str:
     return rest[slash:] if slash >= 0 else "/"
 
 
-def _check_target(target: str, path: str) -> Reply | None:
-    if not path.startswith("/") or len(target) >= _LONGEST_TARGET or target.endswith((";", "&", "?", "+", "@")):
+def _is_kie(routes: Mapping[str, Route]) -> bool:
+    return any(route.tenancy is Tenancy.KIE for route in routes.values())
+
+
+def _check_target(target: str, path: str, *, lenient: bool) -> Reply | None:
+    """Section 1.3. KIE is lenient: it looks at neither the end of the target nor at slashes in the query."""
+    odd_end = target.endswith((";", "&", "?", "+", "@")) and not lenient
+    if not path.startswith("/") or len(target) >= _LONGEST_TARGET or odd_end:
         return Reply(400, f"Invalid Request URI {target[:_LONGEST_TARGET]}".encode())
     cleaned = _cleaned(path)
     if cleaned != path:
         query = target[len(path) :]
         return Reply(301, headers={"Location": cleaned + query})
-    if "//" in target:
+    if "//" in target and not lenient:
         return Reply(400, f"Invalid Request URI {target}".encode())
     return None
 
@@ -186,12 +214,13 @@ def _cleaned(path: str) -> str:
             kept[-1:] = []
         elif segment not in ("", "."):
             kept.append(segment)
-    slash = "/" if path.endswith(("/", "/.", "/..")) and kept else ""
+    slash = "/" if path.endswith("/") and kept else ""
     return "/" + "/".join(kept) + slash
 
 
 def _method_not_allowed(routes: Mapping[str, Route]) -> Reply:
-    return Reply(405, b"Method Not Allowed\n", TEXT_TYPE, {"Allow": ", ".join(sorted(routes))})
+    headers = {**_ROUTER_HEADERS, "Allow": ", ".join(sorted(routes))}
+    return Reply(405, b"Method Not Allowed\n", _ROUTER_TYPE, headers)
 
 
 def _preflight(request: web.BaseRequest) -> Reply:
@@ -200,7 +229,7 @@ def _preflight(request: web.BaseRequest) -> Reply:
     wanted = request.headers.get("Access-Control-Request-Method")
     if wanted is None:
         return Reply(headers=origin)
-    vary = {"Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"}
+    vary = {"Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Accept-Encoding"}
     asked = request.headers.get("Access-Control-Request-Headers", "")
     names = {name.strip().lower() for name in asked.split(",") if name.strip()}
     if wanted not in _CORS_METHODS or not names <= _CORS_HEADERS:

@@ -45,7 +45,7 @@ class Router:
 
 def params_of(route: Route, path: str) -> Mapping[str, str]:
     """What the named segments of a route's pattern hold in a path."""
-    pairs = zip(route.path.split("/"), path.split("/"), strict=True)
+    pairs = zip(route.path.split("/"), path.split("/"), strict=False)
     return {pattern[1:]: segment for pattern, segment in pairs if pattern.startswith(":")}
 
 

@@ -33,12 +33,13 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a text, a number or each item of a list must be; lengths are of text, `least` and `most` of lists or numbers."""
+    """What a text or each item of a list must be; lengths are of text. `versioned` adds that no version part is too large."""
 
     minimum: int = 0
     maximum: int = 0
     pattern: re.Pattern[str] | None = None
     about: str = ""
+    versioned: bool = False
 
     def text_ok(self, value: str) -> bool:
         """Whether a text keeps the rule: the minimum counts bytes, the maximum characters."""
@@ -46,7 +47,9 @@ class Rule:
             return False
         if self.maximum and len(value) > self.maximum:
             return False
-        return self.pattern is None or self.pattern.fullmatch(value) is not None
+        if self.pattern is not None and self.pattern.fullmatch(value) is None:
+            return False
+        return not (self.versioned and _part_too_large(value))
 
     def describe(self) -> str:
         """The rule as error details show it."""
@@ -59,7 +62,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member of a shape. `items` bounds a list's length; `versioned` adds the check that no version part is too large."""
+    """One member of a shape. `items` bounds a list's length, or a number."""
 
     name: str
     kind: Kind = Kind.TEXT
@@ -68,7 +71,6 @@ class Member:
     shape: Shape | None = None
     required: bool = False
     default: str = ""
-    versioned: bool = False
 
     @property
     def shown(self) -> str:
@@ -121,7 +123,7 @@ def read(shape: Shape, body: bytes, detail: str = "") -> dict[str, object]:
 
 
 def decode(shape: Shape, value: object, place: str = "") -> dict[str, object]:
-    """The known members of a JSON object, types checked, defaults filled in. Raises 400001."""
+    """The known members of a JSON object, types checked, empty ones left out, defaults filled in. Raises 400001."""
     if value is None:
         value = {}
     if not isinstance(value, dict):
@@ -136,10 +138,10 @@ def decode(shape: Shape, value: object, place: str = "") -> dict[str, object]:
             decoded[member.name] = given
         else:
             decoded[member.name] = _typed(member, given, f"{place}.{member.name}" if place else member.name)
+    present = {name: given for name, given in decoded.items() if given or by_name[name].kind is Kind.OBJECT}
     for name, default in shape.defaults:
-        if not decoded.get(name):
-            decoded[name] = default
-    return decoded
+        present.setdefault(name, default)
+    return present
 
 
 def validate(shape: Shape, decoded: Mapping[str, object]) -> None:
@@ -189,7 +191,7 @@ def _check_item(shape: Shape, member: Member, item: object) -> None:
 
 
 def _check_text(shape: Shape, member: Member, value: str) -> None:
-    if not member.rule.text_ok(value) or (member.versioned and _part_too_large(value)):
+    if not member.rule.text_ok(value):
         raise _broken(shape, member, value, member.rule)
 
 

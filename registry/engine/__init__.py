@@ -93,11 +93,16 @@ class Engine:
             await stored
         return result
 
-    async def settled(self) -> None:
-        """Wait until everything that is in memory now is stored, so that a read shows nothing that a failing store would take back."""
-        pending = self.committer.last
-        if pending is not None and not pending.done():
+    async def read(self, look: Callable[[], T]) -> T:
+        """Read, and return when all that was seen is stored: a change that the store fails to take is shown to nobody."""
+        while True:
+            seen = look()
+            pending = self.committer.last
+            if pending is None or pending.done():
+                return seen
             await asyncio.wait((pending,))
+            if not pending.cancelled() and pending.exception() is None:
+                return seen
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

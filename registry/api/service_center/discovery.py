@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import orjson
 
 from registry.api.call import JSON_TYPE, Call, Reply, json_reply
 from registry.api.checks import checked, comma_list, flag
 from registry.api.service_center import shapes
-from registry.api.service_center.instances import instance_id
+from registry.api.service_center.instances import BAD_JSON, instance_id
 from registry.api.service_center.services import service_id
 from registry.api.shapes import read, validate
-from registry.catalog.discovery import Answer, Query, make_answer
+from registry.catalog.discovery import Answer, Query, make_answer, revision_of
 from registry.catalog.records import ProviderKey, Service
 from registry.errors import RegistryError, invalid
 
+_Item: TypeAlias = Mapping[str, Any]
 REVISION = "X-Resource-Revision"
 """Java clients compare this header's name with its case."""
 
@@ -49,7 +51,7 @@ def query_of(call: Call) -> Query:
         checked(shapes.APP_RULE, "FindInstancesRequest.AppId", query.get("appId", "")),
         checked(shapes.FIND_NAME_RULE, "FindInstancesRequest.ServiceName", query.get("serviceName", "")),
     )
-    properties = dict(_property(text) for name, text in call.pairs if name == "filterProperty")
+    properties = [_property(text) for name, text in call.pairs if name == "filterProperty"]
     rule = query.get("filterVersion", "").replace(" ", "+")
     return Query(key, _consumer_id(call), _tags(call), rule, properties)
 
@@ -76,7 +78,9 @@ async def of_service(call: Call) -> Reply:
 
 async def one(call: Call) -> Reply:
     """GET microservices/:serviceId/instances/:instanceId."""
-    answer = call.engine.catalog.discovery.one(call.tenant, service_id(call), instance_id(call), _consumer_id(call))
+    discovery, consumer = call.engine.catalog.discovery, _consumer_id(call)
+    found = discovery.one(call.tenant, service_id(call), instance_id(call), consumer, _tags(call))
+    answer = Answer(revision_of((found,)), b'{"instance":' + found.encoded + b"}", (found.encoded,))
     return answered(answer, honoured_revision(call))
 
 
@@ -85,41 +89,42 @@ async def batch(call: Call) -> Reply:
     action = call.query.get("type", "")
     if action != "query":
         raise invalid(f"Invalid action: {action[:256]}")
-    given = read(shapes.BATCH_FIND, call.body)
+    given = read(shapes.BATCH_FIND, call.body, BAD_JSON)
     services, instances = given.get("services"), given.get("instances")
     if not services and not instances:
         raise invalid("Required services or instances")
     validate(shapes.BATCH_FIND, given)
     consumer = _consumer_id(call)
-    parts = {}
-    if isinstance(services, list) and services:
-        parts["services"] = await _each(call, services, consumer, _find_service)
-    if isinstance(instances, list) and instances:
-        parts["instances"] = await _each(call, instances, consumer, _find_instance)
-    return json_reply(parts)
+
+    def command() -> Mapping[str, object]:
+        parts = {}
+        if isinstance(services, list) and services:
+            parts["services"] = _each(services, lambda item: _find_service(call, item["service"], consumer))
+        if isinstance(instances, list) and instances:
+            parts["instances"] = _each(instances, lambda item: _find_instance(call, item["instance"], consumer))
+        return parts
+
+    return json_reply(await call.engine.execute(command))
 
 
-def _find_service(call: Call, item: Mapping[str, Mapping[str, str]], consumer: str) -> Answer:
-    wanted = item["service"]
+def _find_service(call: Call, wanted: Mapping[str, str], consumer: str) -> Answer:
     key = ProviderKey(wanted.get("environment", ""), wanted["appId"], wanted["serviceName"])
-    return call.engine.catalog.discovery.find(call.tenant, Query(key, consumer), call.engine.now())
+    query = Query(key, consumer, by_alias=False)
+    return call.engine.catalog.discovery.find(call.tenant, query, call.engine.now())
 
 
-def _find_instance(call: Call, item: Mapping[str, Mapping[str, str]], consumer: str) -> Answer:
-    wanted = item["instance"]
+def _find_instance(call: Call, wanted: Mapping[str, str], consumer: str) -> Answer:
     discovery = call.engine.catalog.discovery
-    discovery.one(call.tenant, wanted["serviceId"], wanted["instanceId"], consumer)
-    found = call.engine.catalog.instances.get(call.tenant, wanted["serviceId"], wanted["instanceId"])
-    return make_answer((found,))
+    return make_answer((discovery.one(call.tenant, wanted["serviceId"], wanted["instanceId"], consumer),))
 
 
-async def _each(call: Call, items, consumer: str, find_one) -> Mapping[str, object]:  # type: ignore[no-untyped-def]
+def _each(items: Sequence[_Item], find_one: Callable[[_Item], Answer]) -> Mapping[str, object]:
     failed: dict[int, tuple[RegistryError, list[int]]] = {}
     not_modified: list[int] = []
     updated: list[Mapping[str, object]] = []
     for index, item in enumerate(items):
         try:
-            answer = await call.engine.execute(lambda item=item: find_one(call, item, consumer))  # type: ignore[misc]
+            answer = find_one(item)
         except RegistryError as error:
             failed.setdefault(error.error.code, (error, []))[1].append(index)
             continue

@@ -13,7 +13,8 @@ from registry.api.shapes import read, validate
 from registry.engine import Engine
 from registry.errors import RegistryError, invalid
 
-_BAD_JSON = "Unmarshal error"
+BAD_JSON = "Unmarshal error"
+"""What the original says of any body of these routes that it cannot read."""
 
 
 def instance_id(call: Call) -> str:
@@ -31,7 +32,7 @@ async def register(call: Call) -> Reply:
 
 def begin_registration(engine: Engine, tenant: str, owner: str, body: bytes) -> tuple[str, asyncio.Future[None] | None]:
     """Register the instance of a body; its id counts once the future, if there is one, is done."""
-    given = read(shapes.REGISTER_INSTANCE, body, _BAD_JSON)
+    given = read(shapes.REGISTER_INSTANCE, body, BAD_JSON)
     validate(shapes.REGISTER_INSTANCE, given)
     instance = given["instance"]
     assert isinstance(instance, dict)  # noqa: S101  validated
@@ -63,7 +64,7 @@ async def heartbeats(call: Call) -> Reply:
 
 def batch_of(body: bytes) -> Sequence[tuple[str, str]]:
     """The service and instance ids of a batch, each pair once. Raises 400001."""
-    beats = read(shapes.BEATS, body, _BAD_JSON).get("instances")
+    beats = read(shapes.BEATS, body, BAD_JSON).get("instances")
     if not isinstance(beats, list) or not beats:
         raise invalid("Request format invalid.")
     if None in beats:
@@ -90,7 +91,7 @@ async def set_status(call: Call) -> Reply:
 
 async def set_properties(call: Call) -> Reply:
     """PUT microservices/:serviceId/instances/:instanceId/properties. The ids of the path count, whatever the body says."""
-    properties = read(shapes.PROPERTIES, call.body, _BAD_JSON).get("properties", {})
+    properties = read(shapes.PROPERTIES, call.body, BAD_JSON).get("properties", {})
     assert isinstance(properties, dict)  # noqa: S101  decoded as a map
     engine, tenant, owner, name = call.engine, call.tenant, service_id(call), instance_id(call)
     await engine.execute(lambda: engine.catalog.instances.set_properties(tenant, owner, name, properties, engine.now()))
@@ -99,7 +100,7 @@ async def set_properties(call: Call) -> Reply:
 
 async def set_many_status(call: Call) -> Reply:
     """PUT instances/status: all instances whose properties match."""
-    given = read(shapes.MANY_STATUS, call.body, _BAD_JSON)
+    given = read(shapes.MANY_STATUS, call.body, BAD_JSON)
     validate(shapes.MANY_STATUS, given)
     matches, status = given.get("matches"), str(given["status"])
     properties = matches.get("properties", {}) if isinstance(matches, dict) else {}

@@ -10,14 +10,19 @@ _NAME = r"[a-zA-Z0-9]*|[a-zA-Z0-9][a-zA-Z0-9_\-.]*[a-zA-Z0-9]"
 _FIND_NAME = r"[a-zA-Z0-9]*|[a-zA-Z0-9][a-zA-Z0-9_\-.:]*[a-zA-Z0-9]"
 
 
-def _rule(pattern: str, minimum: int = 0, maximum: int = 0, about: str = "") -> Rule:
-    return Rule(minimum, maximum, re.compile(pattern, re.ASCII), about)
+def _rule(pattern: str, minimum: int = 0, maximum: int = 0) -> Rule:
+    return Rule(minimum, maximum, re.compile(pattern, re.ASCII))
+
+
+def _version_rule(pattern: str, minimum: int, maximum: int) -> Rule:
+    about = "the form x[.y[.z]] where x y and z are 0-32767 range"
+    return Rule(minimum, maximum, re.compile(pattern, re.ASCII), about, versioned=True)
 
 
 NO_SPACE = r"[^\t\n\f\r ]*"
-NOT_BLANK = r"(?s:.*[^\t\n\f\r ].*)"
-VERSION_TEXT = "the form x[.y[.z]] where x y and z are 0-32767 range"
-VERSION_RULE = _rule(r"\d+(\.\d+){0,3}", 1, 64, VERSION_TEXT)
+NOT_BLANK = r"[\s\S]*[^\t\n\f\r ][\s\S]*"
+_VERSION = r"\d+(\.\d+){0,3}"
+VERSION_RULE = _version_rule(_VERSION, 1, 64)
 ENVIRONMENT_RULE = _rule(r"(development|testing|acceptance|production)*")
 APP_RULE = _rule(_NAME, 1, 160)
 NAME_RULE = _rule(_NAME, 1, 128)
@@ -51,14 +56,13 @@ SERVICE = Shape(
         Member("serviceId", rule=_rule(NO_SPACE, 0, 64)),
         Member("appId", rule=_rule(_NAME, 0, 160), default="default"),
         Member("serviceName", rule=NAME_RULE),
-        Member("version", rule=_rule(r"\d+(\.\d+){0,3}", 0, 64, VERSION_TEXT), default="0.0.1", versioned=True),
+        Member("version", rule=_version_rule(_VERSION, 0, 64), default="0.0.1"),
         Member("description", rule=Rule(0, 256)),
         Member("level", rule=_rule("FRONT|MIDDLE|BACK"), default="BACK"),
         Member(
             "schemas",
             Kind.TEXTS,
             rule=_rule(r"[a-zA-Z0-9]{1,160}|[a-zA-Z0-9][a-zA-Z0-9_\-.]{0,158}[a-zA-Z0-9]"),
-            items=(0, 100),
         ),
         Member("paths", Kind.OBJECTS, shape=PATH),
         Member("status", rule=_rule("(UP|DOWN)?"), default="UP"),
@@ -126,7 +130,7 @@ SCHEMA = Shape(
     ),
 )
 UPLOAD_SCHEMA = Shape("ModifySchemaRequest", (Member("schema", rule=Rule(1)), Member("summary", rule=SUMMARY_RULE)))
-REPLACE_SCHEMAS = Shape("ModifySchemasRequest", (Member("schemas", Kind.OBJECTS, shape=SCHEMA, items=(1, 100)),))
+REPLACE_SCHEMAS = Shape("ModifySchemasRequest", (Member("schemas", Kind.OBJECTS, shape=SCHEMA, items=(1, 0)),))
 BEAT = Shape("HeartbeatSetElement", (Member("serviceId"), Member("instanceId")))
 BEATS = Shape("HeartbeatSetRequest", (Member("instances", Kind.OBJECTS, shape=BEAT),))
 MANY_STATUS = Shape(
@@ -184,7 +188,7 @@ DEPENDENCY_CONSUMER = Shape(
         Member("environment", rule=ENVIRONMENT_RULE),
         Member("appId", rule=APP_RULE),
         Member("serviceName", rule=NAME_RULE),
-        Member("version", rule=VERSION_RULE, versioned=True),
+        Member("version", rule=VERSION_RULE),
     ),
 )
 DEPENDENCY_PROVIDER = Shape(
@@ -193,7 +197,7 @@ DEPENDENCY_PROVIDER = Shape(
         Member("environment", rule=ENVIRONMENT_RULE),
         Member("appId", rule=_rule(_NAME, 0, 160)),
         Member("serviceName", rule=NAME_RULE),
-        Member("version", rule=_rule(_PROVIDER_VERSION, 0, 128), versioned=True),
+        Member("version", rule=_version_rule(_PROVIDER_VERSION, 0, 128)),
     ),
 )
 DEPENDENCY = Shape(

@@ -1,0 +1,108 @@
+"""Key-values over KIE's API: create, read, update, delete, list and wait. Protocol: KIE sections A.4 to A.8."""
+
+from __future__ import annotations
+
+import orjson
+
+from registry.api.call import Call, Reply
+from registry.api.kie import parameters, shapes
+from registry.api.kie.bodies import NO_CONTENT, UNSUPPORTED, document_reply, read, readable, reply
+from registry.config.query import Query, answer
+from registry.config.records import KeyValue, label_format
+from registry.config.rules import LONGEST_QUERY, check_length
+from registry.errors import ConfigError
+
+REVISION = "X-Kie-Revision"
+"""Java clients compare this header's name with its case."""
+NOT_MODIFIED = Reply(304)
+BUSY = Reply(429)
+_LONGEST_WAIT = 300.0
+
+
+async def create(call: Call) -> Reply:
+    """POST kie/kv: create a key-value; 409001 where its key has these labels already."""
+    if not readable(call):
+        return UNSUPPORTED
+    draft = shapes.draft_of(await read(call, shapes.KEY_VALUE))
+    engine, tenant = call.engine, call.tenant
+    created = await engine.execute(lambda: engine.config.keys.create(tenant, draft, engine.now()), call.author)
+    return document_reply(call, orjson.Fragment(created.encoded))
+
+
+async def update(call: Call) -> Reply:
+    """PUT kie/kv/:kv_id: change the value or the status."""
+    if not readable(call):
+        return UNSUPPORTED
+    given = await read(call, shapes.UPDATE)
+    value, status = str(given.get("value", "")), str(given.get("status", ""))
+    engine, tenant, name = call.engine, call.tenant, key_id(call)
+    changed = await engine.execute(
+        lambda: engine.config.keys.update(tenant, name, value, status, engine.now()), call.author
+    )
+    return document_reply(call, orjson.Fragment(changed.encoded))
+
+
+async def get(call: Call) -> Reply:
+    """GET kie/kv/:kv_id: one key-value."""
+    engine, tenant, name = call.engine, call.tenant, key_id(call)
+    found = await engine.read(lambda: engine.config.keys.get(tenant, name))
+    return reply(orjson.dumps(with_label_format(found)))
+
+
+async def delete(call: Call) -> Reply:
+    """DELETE kie/kv/:kv_id: delete one key-value."""
+    engine, tenant, name = call.engine, call.tenant, key_id(call)
+    await engine.execute(lambda: engine.config.keys.delete(tenant, name, engine.now()), call.author)
+    return NO_CONTENT
+
+
+async def delete_many(call: Call) -> Reply:
+    """DELETE kie/kv: delete the key-values of a list of ids, those that are known."""
+    ids = (await read(call, shapes.IDS)).get("ids", [])
+    assert isinstance(ids, list)  # noqa: S101  decoded as a list
+    engine, tenant = call.engine, call.tenant
+    await engine.execute(lambda: engine.config.keys.delete_many(tenant, ids, engine.now()), call.author)
+    return NO_CONTENT
+
+
+async def list_all(call: Call) -> Reply:
+    """GET kie/kv: list by labels; with `revision` only what is newer, with `wait` as soon as it is there."""
+    query = parameters.query_of(call)
+    wait, known = parameters.wait_of(call), parameters.revision_of(call)
+    current = call.engine.config.state.revision(call.tenant)
+    if known is not None and known != current:
+        return await _listed(call, query)
+    if wait is None:
+        return NOT_MODIFIED if known is not None else await _listed(call, query)
+    if query.key:
+        raise ConfigError(400001, "can not accept key params, when using wait")
+    if wait > _LONGEST_WAIT:
+        raise ConfigError(
+            400003, "wait param should be formed with number and time unit like 5s,100ms, and less than 5m"
+        )
+    return await _waited(call, query, wait)
+
+
+async def _waited(call: Call, query: Query, seconds: float) -> Reply:
+    """What follows a change is the whole topic: neither status nor value nor page narrow it. Section A.8 item 6."""
+    assert call.listeners is not None  # noqa: S101  the gate gives them to every call
+    changed = seconds > 0 and await call.listeners.poll(call, query.topic, seconds)
+    return await _listed(call, Query(query.topic)) if changed else NOT_MODIFIED
+
+
+async def _listed(call: Call, query: Query) -> Reply:
+    state = call.engine.config.state
+    revision, body = await call.engine.read(lambda: (state.revision(call.tenant), answer(state, query)))
+    return reply(body, {REVISION: str(revision)})
+
+
+def key_id(call: Call) -> str:
+    """The id of the path."""
+    check_length("GetKVRequest.ID", call.params["kv_id"], LONGEST_QUERY)
+    return call.params["kv_id"]
+
+
+def with_label_format(record: KeyValue) -> dict[str, object]:
+    """The document of a key-value with its labels as text, as reads by id and histories show it."""
+    document: dict[str, object] = orjson.loads(record.encoded)
+    return {**document, "label_format": label_format(record.draft.labels)}
