@@ -24,6 +24,7 @@ SERVER = f"SERVICECENTER/{__version__}"
 """What every answer's Server header says."""
 JSON_TYPE = "application/json; charset=UTF-8"
 TEXT_TYPE = "text/plain; charset=UTF-8"
+EVENTS_TYPE = "text/event-stream; charset=UTF-8"
 NO_HEADERS: Mapping[str, str] = {}
 
 

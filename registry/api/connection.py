@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from registry.api.call import SERVER
 from registry.api.hot import LATER, HotPath
+
+log = structlog.get_logger(__name__)
 
 
 class HotProtocol(RequestHandler):
@@ -71,11 +75,14 @@ class HotProtocol(RequestHandler):
         if isinstance(exc, ConnectionError):
             raise exc
         if status >= 500:
-            return super().handle_error(request, status, exc, message)
-        self._hot_server.unreadable += 1
-        log.debug("request.unreadable", reason=message)
-        answer = web.Response(status=status, text=message, headers={"Server": SERVER})
-        answer.force_close()
+            answer = super().handle_error(request, status, exc, message)
+        else:
+            if isinstance(self._manager, HotServer):
+                self._manager.unreadable += 1
+            log.debug("request.unreadable", reason=message)
+            answer = web.Response(status=status, text=message)
+            answer.force_close()
+        answer.headers["Server"] = SERVER
         return answer
 
     def _write(self, answer: tuple[bytes, ...]) -> None:
@@ -134,6 +141,7 @@ class HotServer(web.Server):
         self._most = most
         self._timeout = timeout
         self.refused = 0
+        self.unreadable = 0
 
     def __call__(self) -> RequestHandler:
         """A protocol for a new connection."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 
 from aiohttp import web
 
-from registry.api.call import Call
+from registry.api.call import EVENTS_TYPE, SERVER, Call
 from registry.engine import Engine
-from registry.engine.stream import Notice
+from registry.engine.stream import Notice, Position
 from registry.errors import RegistryError, invalid
 from registry.tenancy import tenant_name
 
 _KEEP_ALIVE = 15.0
 _QUEUE = 10000
+_POSITION = re.compile(r"(\d{1,18})(?:\.(\d{1,18}))?", re.ASCII)
 
 
 class EventStreams:
@@ -22,85 +25,97 @@ class EventStreams:
     def __init__(self, engine: Engine, limit: int) -> None:
         self._engine = engine
         self._limit = limit
-        self._stopping = asyncio.Event()
-        self.count = 0
+        self._open: set[_Waiting] = set()
+        self._stopping = False
+
+    @property
+    def count(self) -> int:
+        """How many event streams are open."""
+        return len(self._open)
 
     async def events(self, call: Call) -> web.StreamResponse:
-        """GET /waggle/v1/events: from now on, or from after the revision of `Last-Event-ID` or `after`."""
+        """GET /waggle/v1/events: from now on, or from after the position that `Last-Event-ID` or `after` names."""
         if self.count >= self._limit:
             raise RegistryError(400100, f"no quota to stream events, max num is {self._limit}")
-        after = _revision(call)
-        queue: asyncio.Queue[Notice] = asyncio.Queue(_QUEUE)
-        full = asyncio.Event()
-
-        def take(notice: Notice) -> None:
-            if not _wanted(call, notice):
-                return
-            if queue.full():
-                full.set()
-                return
-            queue.put_nowait(notice)
-
+        after, tenant = _position(call), _tenant(call)
+        waiting = _Waiting(tenant, call.query.get("service", ""), call.request.transport)
         if after is not None:
+            gap = self._engine.stream.gap(after, tenant)
+            if gap is not None:
+                waiting.frames.append(_frame(gap))
             for notice in self._engine.stream.since(after):
-                take(notice)
-        leave = self._engine.stream.listen(take)
-        self.count += 1
+                waiting.take(notice)
+        leave = self._engine.stream.listen(waiting.take)
+        self._open.add(waiting)
         try:
-            return await self._serve(call, queue, full)
+            return await self._serve(call, waiting)
         finally:
-            self.count -= 1
+            self._open.discard(waiting)
             leave()
 
-    async def _serve(self, call: Call, queue: asyncio.Queue[Notice], full: asyncio.Event) -> web.StreamResponse:
-        headers = {"Content-Type": "text/event-stream; charset=UTF-8", "Cache-Control": "no-store"}
+    async def _serve(self, call: Call, waiting: _Waiting) -> web.StreamResponse:
+        headers = {"Content-Type": EVENTS_TYPE, "Cache-Control": "no-store", "Server": SERVER}
         response = web.StreamResponse(headers=headers)
         await response.prepare(call.request)
         await response.write(b": waggle\n\n")
-        while not self._stopping.is_set() and not full.is_set():
-            try:
-                async with asyncio.timeout(_KEEP_ALIVE):
-                    notice = await self._next(queue)
-            except TimeoutError:
-                await response.write(b": keep-alive\n\n")
-                continue
-            if notice is not None:
-                await response.write(_frame(notice))
+        while not self._stopping:
+            if not waiting.frames:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(waiting.filled.wait(), _KEEP_ALIVE)
+            frames = b"".join(waiting.frames) or b": keep-alive\n\n"
+            waiting.empty()
+            await response.write(frames)
         return response
-
-    async def _next(self, queue: asyncio.Queue[Notice]) -> Notice | None:
-        if not queue.empty():
-            return queue.get_nowait()
-        get = asyncio.ensure_future(queue.get())
-        stop = asyncio.ensure_future(self._stopping.wait())
-        try:
-            await asyncio.wait((get, stop), return_when=asyncio.FIRST_COMPLETED)
-            return get.result() if get.done() else None
-        finally:
-            get.cancel()
-            stop.cancel()
 
     def close(self) -> None:
         """End all streams."""
-        self._stopping.set()
+        self._stopping = True
+        for waiting in self._open:
+            waiting.filled.set()
 
 
-def _revision(call: Call) -> int | None:
+class _Waiting:
+    """What one client wants and has not been sent yet, encoded."""
+
+    def __init__(self, tenant: str, service: str, transport: asyncio.Transport | None) -> None:
+        self._tenant = tenant
+        self._service = service
+        self._transport = transport
+        self.frames: list[bytes] = []
+        self.filled = asyncio.Event()
+
+    def take(self, notice: Notice) -> None:
+        """Keep a notice for the client if it is of its tenant and service; cut the client off if too many wait."""
+        if notice.tenant != self._tenant or (self._service and notice.service != self._service):
+            return
+        if len(self.frames) < _QUEUE:
+            self.frames.append(_frame(notice))
+            self.filled.set()
+        elif self._transport is not None:
+            self._transport.abort()
+
+    def empty(self) -> None:
+        """Forget what has been sent."""
+        self.frames.clear()
+        self.filled.clear()
+
+
+def _position(call: Call) -> Position | None:
+    """A revision or, as the ids of notices have it, a revision, a dot and a number."""
     text = call.header("Last-Event-ID") or call.query.get("after", "")
     if not text:
         return None
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise invalid(f"after: a revision is a number, not '{text[:64]}'")
-    return int(text)
+    found = _POSITION.fullmatch(text)
+    if found is None:
+        raise invalid(f"after: the id of an event is a number or two with a dot, not '{text[:64]}'")
+    return int(found[1]), int(found[2] or 0)
 
 
-def _wanted(call: Call, notice: Notice) -> bool:
-    query = call.query
-    if query.get("service") and query["service"] != notice.service:
-        return False
-    tenant = tenant_name(query.get("domain") or "default", query.get("project") or "default")
-    return notice.tenant == tenant
+def _tenant(call: Call) -> str:
+    return tenant_name(call.query.get("domain") or "default", call.query.get("project") or "default")
 
 
 def _frame(notice: Notice) -> bytes:
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (notice.revision, notice.name.encode(), notice.data)
+    revision, number = notice.position
+    place = f"{revision}.{number}" if number else str(revision)
+    return f"id: {place}\nevent: {notice.name}\ndata: ".encode() + notice.data + b"\n\n"

@@ -23,7 +23,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from registry.api.call import EMPTY, Call, Reply, Tenancy
-from registry.api.gate import error_reply, gzip
+from registry.api.gate import COMPRESSED_FROM, accepts_gzip, error_reply, gzip
 from registry.api.service_center import discovery, instances
 from registry.api.service_center.discovery import honoured_revision
 from registry.catalog.leases import Lease
@@ -274,7 +274,7 @@ class HotPath:
         body = reply.body
         headers = {"Content-Type": reply.content_type, "Server": self._server, "Vary": "Origin, Accept-Encoding"}
         headers.update(reply.headers)
-        if compress and len(body) >= 1400:
+        if compress and len(body) >= COMPRESSED_FROM:
             body = gzip(body)
             headers["Content-Encoding"] = "gzip"
         if reply.status == 304:
@@ -303,4 +303,4 @@ def parse_head(block: bytes) -> Head | None:
     if facts.get(b"connection", b"keep-alive").lower() != b"keep-alive":
         return None
     caller = (facts.get(b"x-domain-name", b""), facts.get(b"x-consumerid", b""))
-    return Head(caller, int(length), b"gzip" in facts.get(b"accept-encoding", b""))
+    return Head(caller, int(length), accepts_gzip(facts.get(b"accept-encoding", b"").decode("latin-1")))

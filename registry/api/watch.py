@@ -15,7 +15,7 @@ import orjson
 import structlog
 from aiohttp import WSMsgType, web
 
-from registry.api.call import Call
+from registry.api.call import SERVER, Call
 from registry.api.service_center.instances import instance_id
 from registry.api.service_center.services import service_id
 from registry.catalog.records import CatalogChange, Instance, Service
@@ -73,8 +73,7 @@ class Watchers:
         assert isinstance(response, web.WebSocketResponse)  # noqa: S101  accepted
         socket = self._socket(call.request)
         if name not in self._engine.catalog.state.existing(tenant).services:
-            socket.transport.write(text_frame(b"service does not exist"))
-            socket.transport.close()
+            _dismiss(socket)
             return response
         watching = self._by_consumer.setdefault((tenant, name), set())
         watching.add(socket)
@@ -108,9 +107,12 @@ class Watchers:
         return response
 
     async def _accept(self, call: Call) -> tuple[web.StreamResponse, bool]:
-        response = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=_LARGEST_MESSAGE, timeout=5.0)
+        # aiohttp refuses a message of the largest size itself.
+        largest = _LARGEST_MESSAGE + 1
+        response = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=largest, timeout=5.0)
+        response.headers["Server"] = SERVER
         if not response.can_prepare(call.request):
-            headers = {"Sec-Websocket-Version": "13"}
+            headers = {"Sec-Websocket-Version": "13", "Server": SERVER}
             return web.Response(status=400, text="Bad Request\n", headers=headers), True
         if len(self._sockets) >= self._limit:
             raise RegistryError(400100, f"no quota to watch, max num is {self._limit}")
@@ -152,12 +154,16 @@ class Watchers:
                 self._write(socket, _PING)
 
     def publish(self, changes: Sequence[Change]) -> None:
-        """Tell watchers of changed instances."""
+        """Tell watchers of changed instances, and let those go whose own service is deleted."""
         if not self._by_consumer and not self._held:
             return
         for change in changes:
-            if isinstance(change, CatalogChange) and isinstance(change.record, Instance) and change.service is not None:
-                self._publish(change.record, change.service, change.action)
+            record = change.record
+            if isinstance(change, CatalogChange) and isinstance(record, Instance) and change.service is not None:
+                self._publish(record, change.service, change.action)
+            elif isinstance(record, Service) and change.after is None:
+                for socket in self._by_consumer.get((record.tenant, record.service_id), ()):
+                    _dismiss(socket)
 
     def _publish(self, instance: Instance, service: Service, action: str) -> None:
         if action == "DELETE" and self._damping:
@@ -200,6 +206,13 @@ class Watchers:
         self._held.clear()
         for socket in tuple(self._sockets):
             socket.transport.close()
+
+
+def _dismiss(socket: _Socket) -> None:
+    """Say that the watching service is unknown, and end the connection, as the original does on connecting. Section 9.1."""
+    if not socket.transport.is_closing():
+        socket.transport.write(text_frame(b"service does not exist"))
+        socket.transport.close()
 
 
 def event_of(instance: Instance, service: Service, action: str) -> bytes:

@@ -8,8 +8,8 @@ of others, since a service is seen by other applications only where it allows th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from registry.catalog.dependencies import DependencyGraph
 from registry.catalog.records import Instance, ProviderKey, Service
@@ -34,13 +34,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked for: a name or alias, and what narrows the answer. `version_rule` and `properties` are this engine's own."""
+    """What is asked for: a name or (unless `by_alias` is off) an alias, and what narrows the answer.
+
+    `version_rule` and `properties`, pairs of name and value that all must hold, are this engine's own.
+    """
 
     key: ProviderKey
     consumer_id: str = ""
     tags: Sequence[str] = ()
     version_rule: str = ""
-    properties: Mapping[str, str] = field(default_factory=dict)
+    properties: Sequence[tuple[str, str]] = ()
+    by_alias: bool = True
 
     @property
     def plain(self) -> bool:
@@ -93,21 +97,23 @@ class Discovery:
         tenant = self._state.existing(tenant_name)
         consumer = self.consumer(tenant_name, consumer_id)
         service = self._services.require(tenant, service_id, f"Provider[{service_id}] does not exist.")
-        if not self._visible(service, consumer) or not all(tag in service.tags for tag in tags):
+        if not self._visible(service, consumer, tags):
             raise RegistryError(
                 400012, f"{_who(consumer)} find provider[{service_id}] failed, provider instance does not exist"
             )
         return make_answer(tenant.instances_of(service_id).values())
 
-    def one(self, tenant_name: str, service_id: str, instance_id: str, consumer_id: str) -> Answer:
-        """One instance; its body is `{"instance":…}`. Raises 400012, 400017."""
+    def one(
+        self, tenant_name: str, service_id: str, instance_id: str, consumer_id: str, tags: Sequence[str] = ()
+    ) -> Instance:
+        """One instance. Raises 400012, and 400017 also where tags or access hide it. Section 7.11."""
         consumer = self.consumer(tenant_name, consumer_id)
         tenant = self._state.existing(tenant_name)
         service = self._services.require(tenant, service_id, f"Provider[{service_id}] does not exist.")
         instance = tenant.instances_of(service_id).get(instance_id)
-        if instance is None or not self._visible(service, consumer):
+        if instance is None or not self._visible(service, consumer, tags):
             raise RegistryError(400017, f"Service instance[{instance_id}] does not exist.")
-        return make_answer((instance,), whole=False)
+        return instance
 
     def consumer(self, tenant_name: str, consumer_id: str) -> Service | None:
         """The service that asks, where it says who it is. Raises 400012 for one that is not registered."""
@@ -121,7 +127,9 @@ class Discovery:
     def _is_shared(self, tenant_name: str, key: ProviderKey) -> bool:
         return tenant_name == DEFAULT_TENANT and key.app == "default" and self._services.is_shared_name(key.name)
 
-    def _visible(self, service: Service, consumer: Service | None) -> bool:
+    def _visible(self, service: Service, consumer: Service | None, tags: Sequence[str]) -> bool:
+        if not all(tag in service.tags for tag in tags):
+            return False
         return (
             consumer is None or self._services.is_shared(service) or _may_see(consumer, service, same_environment=True)
         )
@@ -130,7 +138,7 @@ class Discovery:
         self, tenant_name: str, key: ProviderKey, query: Query, consumer: Service | None
     ) -> Sequence[Service]:
         tenant = self._state.existing(tenant_name)
-        versions = tenant.by_name.get(key) or tenant.by_alias.get(key)
+        versions = tenant.by_name.get(key) or (tenant.by_alias.get(key) if query.by_alias else None)
         if not versions:
             asked = f"{key.environment}/{key.app}/{key.name}"
             raise RegistryError(400012, f"{_who(consumer)} find provider[{asked}] failed, provider does not exist")
@@ -149,16 +157,21 @@ class Discovery:
         return self._ready.get(tenant_name, key, foreign, build) if query.plain else build()
 
 
-def make_answer(instances: Iterable[Instance], *, whole: bool = True) -> Answer:
-    """The wire form of a list of instances (`whole`), or of one instance, with its revision. Section 7.6."""
+def make_answer(instances: Iterable[Instance]) -> Answer:
+    """The wire form of a list of instances, with its revision. Section 7.6."""
     chosen = list(instances)
-    newest = max((instance.revision for instance in chosen), default=0)
     encoded = [instance.encoded for instance in chosen]
     body = b'{"instances":[' + b",".join(encoded) + b"]}" if encoded else b"{}"
-    if not whole:
-        body = b'{"instance":' + encoded[0] + b"}"
-    revision = hashlib.sha1(f"{newest}.{len(chosen)},".encode(), usedforsecurity=False).hexdigest()
-    return Answer(revision, body, encoded)
+    return Answer(revision_of(chosen), body, encoded)
+
+
+def revision_of(instances: Sequence[Instance]) -> str:
+    """The opaque name of a set of instances: the same for the same set in the same state, and for no other.
+
+    The original's newest revision and count cannot tell two sets apart that share both; its name of the empty set is kept.
+    """
+    revisions = ".".join(map(str, sorted(instance.revision for instance in instances)))
+    return hashlib.sha1((revisions or "0.0,").encode(), usedforsecurity=False).hexdigest()
 
 
 def _narrowed(tenant: Tenant, services: Sequence[Service], query: Query) -> Iterable[Instance]:
@@ -174,7 +187,7 @@ def _narrowed(tenant: Tenant, services: Sequence[Service], query: Query) -> Iter
         if wanted and not wanted(service.version):
             continue
         for instance in tenant.instances_of(service.service_id).values():
-            if query.properties.items() <= instance.properties.items():
+            if all(instance.properties.get(name) == value for name, value in query.properties):
                 yield instance
 
 

@@ -37,11 +37,11 @@ class Schemas:
         self._store(tenant, service_id, schema, now)
 
     def replace(self, tenant: str, service_id: str, schemas: Sequence[SchemaContent], now: int) -> None:
-        """Make these the only schemas of the service. Raises 400001 for one given twice, 400012."""
-        service = self._services.get(tenant, service_id)
+        """Make these the only schemas of the service. Raises 400001 for too many or one given twice, 400012."""
         wanted = [schema.schema_id for schema in schemas]
-        if len(set(wanted)) < len(wanted):
+        if len(wanted) > self._limits.quota_schemas or len(set(wanted)) < len(wanted):
             raise invalid("Invalid request.")
+        service = self._services.get(tenant, service_id)
         for stored in list(self._stored(tenant, service_id).values()):
             if stored.schema_id not in wanted:
                 self._state.put(stored, None, now)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from registry.catalog.limits import Limits, check_quota
 from registry.catalog.records import Document, ProviderKey, Service, service_id_of
 from registry.catalog.state import State, Tenant
-from registry.errors import RegistryError
+from registry.errors import RegistryError, invalid
 
 DEFAULT_TENANT = "default/default"
 SELF_NAME = "SERVICECENTER"
@@ -40,6 +40,7 @@ class Services:
     def register(self, tenant_name: str, document: Document, now: int) -> str:
         """Register a service, or find the one of the same identity, which is left as it is; return its id. Section 5.2."""
         tenant = self._state.existing(tenant_name)
+        _check_schema_list(document, self._limits)
         check_quota("SERVICE", self._limits.quota_services, self.count(tenant_name))
         identity = _identity(tenant, document)
         wanted = str(document.get("serviceId", ""))
@@ -118,7 +119,7 @@ class Services:
         """Delete a service with all that belongs to it; without force only where nothing would miss it. Section 5.5."""
         tenant = self._state.existing(tenant_name)
         if service_id == self.own_id and tenant_name == DEFAULT_TENANT:
-            raise RegistryError(400001, "not allow to delete service center")
+            raise invalid("not allow to delete service center")
         service = self.require(tenant, service_id)
         if not force:
             _check_unused(tenant, service)
@@ -169,6 +170,16 @@ MEMBERS = (
     "framework",
 )
 """The members of a service in the order in which they are answered. Section 4.1."""
+
+
+def _check_schema_list(document: Document, limits: Limits) -> None:
+    """Raise 400001 where a service declares more schemas than it may have. Section 15.1."""
+    declared = document.get("schemas")
+    number = len(declared) if isinstance(declared, Sequence) else 0
+    if number > limits.quota_schemas:
+        raise invalid(
+            f"field 'MicroService.Schemas' invalid value '{number} items' does not match rule: {{Max: {limits.quota_schemas}}}"
+        )
 
 
 def _identity(tenant: Tenant, document: Document) -> Identity:

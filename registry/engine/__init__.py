@@ -162,6 +162,7 @@ class Engine:
         # Revisions that were seen but never stored must not be given out again with another meaning.
         self.ledger.revision = head + self._options.journal_queue if events else head
         self.config.state.begin_at(self.ledger.revision)
+        self.stream.begin_at(head)
         seconds = round(time.perf_counter() - started, 3)
         log.info(
             "journal.replayed",
@@ -221,7 +222,7 @@ class Engine:
         service = state.existing(lease.tenant).services.get(lease.service_id)
         facts = {"instanceId": lease.instance_id, "reason": reason}
         log.warning(name.lower(), service=lease.service_id, instance=lease.instance_id, reason=reason)
-        self.stream.note(self.ledger.revision, self.now(), name, lease.tenant, service, **facts)
+        self.stream.note(self.now(), name, lease.tenant, service, **facts)
 
     async def _leave(self) -> None:
         own = self._own

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import orjson
 
@@ -12,13 +13,17 @@ from registry.catalog.records import CatalogChange, Instance, Service
 from registry.ledger import Change
 
 _REMEMBERED = 10000
+Position: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing that happened, as the event stream tells it. `at` is in milliseconds; `data` is the JSON object."""
+    """One thing that happened, as the event stream tells it; `data` is the JSON object.
 
-    revision: int
+    `position` is its place in the stream: the revision of the newest change by then, and how many notices came after that change.
+    """
+
+    position: Position
     tenant: str
     service: str
     name: str
@@ -32,6 +37,12 @@ class Stream:
         self._changes: list[Callable[[Sequence[Change]], None]] = []
         self._listeners: list[Callable[[Notice], None]] = []
         self._recent: deque[Notice | Change] = deque(maxlen=_REMEMBERED)
+        self._position: Position = (0, 0)
+        self._complete_after: Position = (0, 0)
+
+    def begin_at(self, revision: int) -> None:
+        """Take a revision for that of the newest change: what came before it is not remembered."""
+        self._position = self._complete_after = (revision, 0)
 
     def on_changes(self, listener: Callable[[Sequence[Change]], None]) -> None:
         """Call the listener with every batch of stored changes."""
@@ -46,31 +57,51 @@ class Stream:
         """Tell everyone of stored changes."""
         for listener in self._changes:
             listener(changes)
-        self._recent.extend(changes)
-        if self._listeners:
-            for change in changes:
+        for change in changes:
+            self._position = (change.revision, 0)
+            self._remember(change)
+            if self._listeners:
                 self._tell(_notice_of(change))
 
-    def note(self, revision: int, at: int, name: str, tenant: str, service: Service | None, **facts: object) -> None:
-        """Tell of something that is no change of a record, such as a protection that began."""
+    def note(self, at: int, name: str, tenant: str, service: Service | None, **facts: object) -> None:
+        """Tell of something that is no change of a record, such as a protection that began; `at` is in milliseconds."""
+        revision, number = self._position
+        self._position = (revision, number + 1)
         kind, _, action = name.partition(".")
         data = {"revision": revision, "at": at, "kind": kind, "action": action, "tenant": tenant, **facts}
         if service is not None:
             data["service"] = _service_facts(service)
-        notice = Notice(revision, tenant, service.key.name if service else "", name, orjson.dumps(data))
-        self._recent.append(notice)
+        notice = Notice(self._position, tenant, service.key.name if service else "", name, orjson.dumps(data))
+        self._remember(notice)
         self._tell(notice)
 
-    def since(self, revision: int) -> Iterator[Notice]:
-        """What is remembered of the time after a revision."""
+    def since(self, position: Position) -> Iterator[Notice]:
+        """What is remembered of the time after a position."""
         for remembered in tuple(self._recent):
-            notice = _notice_of(remembered) if remembered.revision > revision else None
+            notice = _notice_of(remembered) if _position_of(remembered) > position else None
             if notice is not None:
                 yield notice
+
+    def gap(self, position: Position, tenant: str) -> Notice | None:
+        """What tells a client of that position that things may have happened since which are not remembered, if so."""
+        if position >= self._complete_after:
+            return None
+        revision = self._complete_after[0]
+        data = {"revision": revision, "kind": "stream", "action": "GAP", "tenant": tenant}
+        return Notice(self._complete_after, tenant, "", "stream.GAP", orjson.dumps(data))
+
+    def _remember(self, happened: Notice | Change) -> None:
+        if len(self._recent) == _REMEMBERED:
+            self._complete_after = _position_of(self._recent[0])
+        self._recent.append(happened)
 
     def _tell(self, notice: Notice | None) -> None:
         for listener in tuple(self._listeners) if notice is not None else ():
             listener(notice)  # type: ignore[arg-type]
+
+
+def _position_of(happened: Notice | Change) -> Position:
+    return happened.position if isinstance(happened, Notice) else (happened.revision, 0)
 
 
 def _notice_of(change: Change | Notice) -> Notice | None:
@@ -90,7 +121,7 @@ def _notice_of(change: Change | Notice) -> Notice | None:
     data: dict[str, object] = {"revision": change.revision, "at": change.at, "kind": kind, "action": change.action}
     data |= {"tenant": record.tenant, "service": _service_facts(service) if service else {}, **body}
     name = service.key.name if service else ""
-    return Notice(change.revision, record.tenant, name, f"{kind}.{change.action}", orjson.dumps(data))
+    return Notice((change.revision, 0), record.tenant, name, f"{kind}.{change.action}", orjson.dumps(data))
 
 
 def _service_facts(service: Service) -> Mapping[str, str]:
