@@ -1,6 +1,6 @@
 """The SDK: what a Python service needs to live in a ServiceComb application. See docs/sdk.md.
 
-async with Microservice(ServiceSettings.load()) as service:
+async with Microservice(ServiceSettings.load(name="greeter")) as service:
     async with service.http.get("cse://weather/weather/show", params={"city": "Berlin"}) as answer:
         print(await answer.json())
 """

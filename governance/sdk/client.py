@@ -11,20 +11,22 @@ import aiohttp
 import orjson
 
 from governance.sdk.addresses import AddressPool
-from governance.sdk.settings import ServiceSettings
+from governance.sdk.settings import ServiceSettings, SettingsError
 
 Json: TypeAlias = Mapping[str, object]
 SERVICE_GONE = "400012"
+INSTANCE_GONE = "400017"
+_LARGEST_BATCH = 500
 
 
 class EngineError(Exception):
-    """The engine answered, but not with what was asked for."""
+    """The engine answered, but not with what was asked for. `code` is the protocol's, such as 400012, and may be empty."""
 
     def __init__(self, status: int, code: str, message: str, detail: str) -> None:
         self.status = status
         self.code = code
         self.detail = detail
-        super().__init__(f"the engine answered {status} {code} {message}: {detail}")
+        super().__init__(f"the engine answered {' '.join(filter(None, [str(status), code, message]))}: {detail}")
 
 
 class EngineUnavailableError(Exception):
@@ -48,7 +50,10 @@ class CenterClient:
         self.pool = pool
         self._settings = settings
         self._root = f"/v4/{settings.project}/registry"
-        self._headers = {"X-Domain-Name": settings.domain, "Content-Type": "application/json"}
+        self.headers: Mapping[str, str] = {"X-Domain-Name": settings.domain, "Content-Type": "application/json"}
+        """The headers of every call."""
+        self.scope = (settings.addresses, settings.project, settings.domain)
+        """Clients with the same scope speak of the same instances."""
 
     async def service_id(self) -> str | None:
         """The id of the settings' service, if it is registered."""
@@ -66,7 +71,15 @@ class CenterClient:
     async def register_service(self, service: Json) -> str:
         """Register a service; its id."""
         answer = _good(await self._call("POST", "/microservices", {"service": service}))
-        return str(answer.body["serviceId"])
+        return _named(answer, "serviceId")
+
+    async def knows_service(self, service_id: str) -> bool:
+        """Whether a service is registered."""
+        answer = await self._call("GET", f"/microservices/{service_id}")
+        if answer.status == 400 and answer.body.get("errorCode") == SERVICE_GONE:
+            return False
+        _good(answer)
+        return True
 
     async def set_service_properties(self, service_id: str, properties: Json) -> None:
         """Replace the service's properties."""
@@ -85,7 +98,13 @@ class CenterClient:
     async def register_instance(self, service_id: str, instance: Json) -> str:
         """Register an instance; its id."""
         answer = _good(await self._call("POST", f"/microservices/{service_id}/instances", {"instance": instance}))
-        return str(answer.body["instanceId"])
+        return _named(answer, "instanceId")
+
+    async def instance(self, service_id: str, instance_id: str) -> Json:
+        """An instance as the engine has it; empty where it has none."""
+        answer = await self._call("GET", f"/microservices/{service_id}/instances/{instance_id}")
+        found = answer.body.get("instance") if answer.status == 200 else None
+        return found if isinstance(found, dict) else {}
 
     async def unregister_instance(self, service_id: str, instance_id: str) -> None:
         """Take an instance out."""
@@ -101,12 +120,18 @@ class CenterClient:
         path = f"/microservices/{service_id}/instances/{instance_id}/heartbeat"
         _good(await self._call("PUT", path, timeout=self._settings.heartbeat_timeout))
 
-    async def heartbeats(self, instances: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
-        """Renew many leases in one call; those that the engine does not know."""
-        body = {"instances": [{"serviceId": owner, "instanceId": name} for owner, name in instances]}
-        answer = _good(await self._call("PUT", "/heartbeats", body, timeout=self._settings.heartbeat_timeout))
-        rows = _rows(answer.body, "instances")
-        return [(str(row.get("serviceId")), str(row.get("instanceId"))) for row in rows if row.get("errMessage")]
+    async def heartbeats(self, instances: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Renew many leases, 500 in one call; those that the engine does not know."""
+        unknown: list[tuple[str, str]] = []
+        for first in range(0, len(instances), _LARGEST_BATCH):
+            batch = instances[first : first + _LARGEST_BATCH]
+            body = {"instances": [{"serviceId": owner, "instanceId": name} for owner, name in batch]}
+            answer = _good(await self._call("PUT", "/heartbeats", body, timeout=self._settings.heartbeat_timeout))
+            rows = _rows(answer.body, "instances")
+            unknown += [
+                (str(row.get("serviceId")), str(row.get("instanceId"))) for row in rows if row.get("errMessage")
+            ]
+        return frozenset(unknown)
 
     async def find(self, consumer_id: str, app: str, service: str, revision: str) -> Answer:
         """The instances of a service: 200, 304 where the revision is current, or `EngineError`."""
@@ -120,11 +145,6 @@ class CenterClient:
         """Where a service is told of changes, the best address first."""
         return [f"{address}{self._root}/microservices/{service_id}/watcher" for address in self.pool.order()]
 
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers of every call."""
-        return self._headers
-
     async def _call(
         self,
         method: str,
@@ -135,32 +155,50 @@ class CenterClient:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109  it bounds each address, not the call
     ) -> Answer:
+        named = {**self.headers, **(headers or {})}
         data = orjson.dumps(body) if body is not None else None
         bound = aiohttp.ClientTimeout(total=timeout or self._settings.request_timeout)
+        unable: Answer | None = None
         failure: Exception | None = None
         for address in self.pool.order():
             url = address + self._root + path
-            named = {**self._headers, **(headers or {})}
             try:
                 async with self.session.request(
                     method, url, data=data, params=query, headers=named, timeout=bound
                 ) as response:
-                    payload = await response.read()
+                    answer = await _read(response)
+                if answer.status < 500:
                     self.pool.worked(address)
-                    return Answer(response.status, _json(payload), response.headers.get("X-Resource-Revision", ""))
+                    return answer
+                unable = answer
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                self.pool.failed(address)
                 failure = error
-        raise EngineUnavailableError(f"no answer from the engine: {failure or 'no address'}") from failure
+            self.pool.failed(address)
+        if unable is not None:
+            return unable
+        raise EngineUnavailableError(_why(self._settings.addresses, failure)) from failure
+
+
+async def _read(response: aiohttp.ClientResponse) -> Answer:
+    return Answer(response.status, _json(await response.read()), response.headers.get("X-Resource-Revision", ""))
+
+
+def _why(addresses: Sequence[str], failure: Exception | None) -> str:
+    reason = str(failure) or type(failure).__name__
+    return f"no answer from the engine at {', '.join(addresses)}: {reason}"
 
 
 def tls_context(settings: ServiceSettings) -> ssl.SSLContext | bool:
-    """How https addresses are checked, and with which certificate the service shows itself."""
+    """How https addresses are checked, and with which certificate the service shows itself. Raises `SettingsError`."""
     if not (settings.tls_ca or settings.tls_cert):
         return True
-    context = ssl.create_default_context(cafile=settings.tls_ca or None)
-    if settings.tls_cert:
-        context.load_cert_chain(settings.tls_cert, settings.tls_key or None)
+    try:
+        context = ssl.create_default_context(cafile=settings.tls_ca or None)
+        if settings.tls_cert:
+            context.load_cert_chain(settings.tls_cert, settings.tls_key or None)
+    except OSError as error:
+        files = ", ".join(filter(None, (settings.tls_ca, settings.tls_cert, settings.tls_key)))
+        raise SettingsError(f"tls_ca, tls_cert, tls_key: {error} ({files})") from error
     return context
 
 
@@ -169,6 +207,13 @@ def _good(answer: Answer) -> Answer:
         return answer
     code, message = str(answer.body.get("errorCode", "")), str(answer.body.get("errorMessage", ""))
     raise EngineError(answer.status, code, message, str(answer.body.get("detail", "")))
+
+
+def _named(answer: Answer, name: str) -> str:
+    value = answer.body.get(name)
+    if not isinstance(value, str) or not value:
+        raise EngineError(answer.status, "", f"without {name}", "is this address an engine?")
+    return value
 
 
 def _json(payload: bytes) -> Json:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Unpack
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 import aiohttp
-from aiohttp.client import _RequestOptions
-from yarl import URL
 
-from governance.sdk.client import EngineUnavailableError
+from governance.sdk.client import EngineError, EngineUnavailableError
 from governance.sdk.discovery import Discovery
 from governance.sdk.model import Instance
 
-_SAFE_TO_REPEAT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
+if TYPE_CHECKING:
+    from aiohttp.client import _RequestOptions
+
+CONNECT_SECONDS = 3.0
+"""How long connecting to an instance may take where the call's own timeout does not say."""
+_CANNOT_CONNECT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 class NoInstanceError(Exception):
@@ -25,17 +28,28 @@ class NoInstanceError(Exception):
         super().__init__(f"no instance of {service}: {reason}")
 
 
-class Session:
-    """Calls services by name. `cse://service/path` and `cse://app:service/path` are found by discovery; `http://service/path` is where
-    the host is a provider that is already in use; every other URL is called as it is.
+class _Target(NamedTuple):
+    """What a URL names: a service, of an application (none: the caller's own), and what comes after it."""
 
-    An instance that cannot be connected to is passed over for the next one, for methods that may be repeated.
+    app: str | None
+    service: str
+    rest: str
+
+
+class Session:
+    """Calls services by name. `cse://service/path` and `cse://app:service/path` are found by discovery, and so is `http://service/path`
+    where the engine knows a service of that name; every other URL is called as it is.
+
+    An instance that cannot be connected to is passed over for the next one: nothing was sent, so that is safe for every method. A body
+    that can be read only once (a file, a form, a stream) is not tried again. A timeout among the options is that of each try. `start` is
+    where the round begins.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, discovery: Discovery, app: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, discovery: Discovery, app: str, start: int = 0) -> None:
         self._session = session
         self._discovery = discovery
         self._app = app
+        self._start = start
         self._turns: dict[tuple[str, str], int] = {}
 
     def get(self, url: str, **options: Unpack[_RequestOptions]) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
@@ -61,46 +75,70 @@ class Session:
         self, method: str, url: str, **options: Unpack[_RequestOptions]
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Any method. Raises `NoInstanceError` where the service has no instance, and aiohttp's errors."""
-        response = await self._send(method, url, options)
-        try:
+        async with await self._send(method, url, options) as response:
             yield response
-        finally:
-            response.release()
-
-    async def _send(self, method: str, url: str, options: _RequestOptions) -> aiohttp.ClientResponse:
-        target = self._target(url)
-        if target is None:
-            return await self._session.request(method, url, **options)
-        app, service, rest = target
-        candidates = await self.choose(service, app)
-        for instance in candidates[:-1] if method.upper() in _SAFE_TO_REPEAT else ():
-            try:
-                return await self._session.request(method, instance.url + rest, **options)
-            except aiohttp.ClientConnectorError:
-                continue
-        last = candidates[-1] if method.upper() in _SAFE_TO_REPEAT else candidates[0]
-        return await self._session.request(method, last.url + rest, **options)
 
     async def choose(self, service: str, app: str | None = None) -> list[Instance]:
-        """The callable instances in the order to try them: every call starts with the next. Raises `NoInstanceError`."""
+        """The instances that are UP in the order to try them: every call starts with the next. Raises `NoInstanceError`."""
         try:
             found = await self._discovery.instances(service, app)
-        except EngineUnavailableError as error:
+        except (EngineUnavailableError, EngineError) as error:
             raise NoInstanceError(service, str(error)) from error
         usable = [instance for instance in found if instance.status == "UP" and instance.url]
         if not usable:
-            raise NoInstanceError(service, f"{len(found)} known, none of them up")
+            raise NoInstanceError(service, _why_none(found))
         key = (app or self._app, service)
-        turn = self._turns[key] = self._turns.get(key, -1) + 1
-        start = turn % len(usable)
-        return usable[start:] + usable[:start]
+        turn = self._turns[key] = self._turns.get(key, self._start - 1) + 1
+        first = turn % len(usable)
+        return usable[first:] + usable[:first]
 
-    def _target(self, url: str) -> tuple[str | None, str, str] | None:
-        scheme, separator, rest = url.partition("://")
+    async def _send(self, method: str, url: str, options: _RequestOptions) -> aiohttp.ClientResponse:
+        target = await self._target(url)
+        if target is None:
+            return await self._session.request(method, url, **options)
+        candidates = await self.choose(target.service, target.app)
+        if not isinstance(options.get("data"), (bytes, str, type(None))):
+            del candidates[1:]
+        options = _bounded(options)
+        for instance in candidates[:-1]:
+            try:
+                return await self._session.request(method, instance.url + target.rest, **options)
+            except _CANNOT_CONNECT:
+                continue
+        return await self._session.request(method, candidates[-1].url + target.rest, **options)
+
+    async def _target(self, url: str) -> _Target | None:
+        scheme, _, rest = url.partition("://")
         host, slash, path = rest.partition("/")
-        if scheme == "cse" and separator:
+        host, question, query = host.partition("?")
+        after = f"{slash}{path}" if slash and not question else f"/{question}{query}{slash}{path}"
+        if scheme == "cse":
             app, colon, service = host.partition(":")
-            return (app, service, slash + path) if colon else (None, host, slash + path)
-        if scheme == "http" and "." not in host and ":" not in host and self._discovery.knows(host):
-            return None, host, URL(url).raw_path_qs
+            return _Target(app, service, after) if colon else _Target(None, host, after)
+        # A host with a dot or a port is an address, whatever services are called.
+        if scheme == "http" and host.isascii() and not {".", ":", "@", "["} & set(host) and host != "localhost":
+            return _Target(None, host, after) if await self._is_service(host) else None
         return None
+
+    async def _is_service(self, name: str) -> bool:
+        try:
+            return bool(await self._discovery.instances(name))
+        except (EngineUnavailableError, EngineError):
+            return False
+
+
+def _bounded(options: _RequestOptions) -> _RequestOptions:
+    """The options with a bound for connecting, so that a host that is gone does not use up the time of the call."""
+    given = options.get("timeout")
+    if not isinstance(given, aiohttp.ClientTimeout) or given.sock_connect is not None:
+        return options
+    bound = aiohttp.ClientTimeout(
+        total=given.total, connect=given.connect, sock_read=given.sock_read, sock_connect=CONNECT_SECONDS
+    )
+    return {**options, "timeout": bound}
+
+
+def _why_none(found: tuple[Instance, ...]) -> str:
+    if not found:
+        return "the engine knows none"
+    return f"{len(found)} known, none of them UP with a REST endpoint"

@@ -6,219 +6,197 @@ Code is stronger than the environment, which is stronger than the file. docs/sdk
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+from yarl import URL
+
+from governance.sdk.names import CARRIED, INSTANCE_PROPERTIES, KEYS, MILLISECONDS, SERVICE_PROPERTIES, ZONE_KEYS
+from governance.sdk.sources import Given, SettingsError, Sources, parse_properties
+
+__all__ = ["DEFAULT_FILE", "DataCenter", "ServiceSettings", "SettingsError", "Status"]
 
 DEFAULT_FILE = Path("microservice.yaml")
+Status: TypeAlias = Literal["UP", "DOWN", "STARTING", "TESTING", "OUTOFSERVICE"]
+
+_NAME = r"^[a-zA-Z0-9]([a-zA-Z0-9_\-.]*[a-zA-Z0-9])?$"
+_ENVIRONMENT = r"^(development|testing|acceptance|production)?$"
 
 
-class SettingsError(Exception):
-    """A setting that cannot be used; the text names the place (file with line and column, or variable) and what is wrong."""
+def _listed(value: object) -> object:
+    return tuple(item.strip() for item in value.split(",") if item.strip()) if isinstance(value, str) else value
+
+
+def _engine_address(address: str) -> str:
+    try:
+        url = URL(address)
+        good = url.scheme in ("http", "https") and bool(url.host) and bool(url.port)
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError(f"{address!r} is no address such as http://127.0.0.1:30100")
+    return address.rstrip("/")
+
+
+def _endpoint(address: str) -> str:
+    endpoint = address if "://" in address else f"rest://{address}"
+    if not re.fullmatch(r"[a-z]+://[^/\s]+:\d+([/?]\S*)?", endpoint):
+        raise ValueError(f"{address!r} is no endpoint such as rest://10.0.0.7:8080 or 10.0.0.7:8080")
+    return endpoint
+
+
+def _version(text: str) -> str:
+    if not re.fullmatch(r"\d+(\.\d+){0,3}", text) or any(int(part) > 32767 for part in text.split(".")):
+        raise ValueError("a version is one to four numbers up to 32767, such as 1.2.0")
+    return text
+
+
+Address: TypeAlias = Annotated[str, AfterValidator(_engine_address)]
+Endpoint: TypeAlias = Annotated[str, AfterValidator(_endpoint)]
 
 
 class DataCenter(BaseModel):
-    """Where an instance runs; all three parts are required by the protocol."""
+    """Where an instance runs; the protocol requires all three parts."""
 
     model_config = ConfigDict(frozen=True)
 
-    name: str
-    region: str
-    zone: str
+    name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")
+    region: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")
+    zone: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")
 
 
 class ServiceSettings(BaseModel):
-    """What a service is called and how it talks to the engine. Intervals and timeouts are seconds."""
+    """What a service is called and how it talks to the engine. Intervals and timeouts are seconds.
+
+    `ServiceSettings.load` gathers them; `ServiceSettings(name=…)` takes nothing but what it is given (and raises pydantic's error).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(min_length=1)
-    app: str = "default"
-    version: str = "0.0.1"
-    environment: str = ""
-    description: str = ""
-    alias: str = ""
-    addresses: tuple[str, ...] = ("http://127.0.0.1:30100",)
-    project: str = "default"
-    domain: str = "default"
-    endpoints: tuple[str, ...] = ()
-    host_name: str = Field(default_factory=lambda: socket.gethostname()[:64] or "localhost")
-    instance_id: str | None = None
-    instance_properties: dict[str, str] = Field(default_factory=dict)
-    service_properties: dict[str, str] = Field(default_factory=dict)
-    data_center: DataCenter | None = None
-    schemas: dict[str, str] = Field(default_factory=dict)
-    heartbeat_interval: float = Field(30.0, gt=0)
-    heartbeat_times: int = Field(3, ge=0)
-    heartbeat_timeout: float = Field(3.0, gt=0)
-    pull_interval: float = Field(30.0, gt=0)
-    request_timeout: float = Field(5.0, gt=0)
-    watch: bool = True
-    status: str = "UP"
-    register_timeout: float | None = None
-    tls_ca: str = ""
-    tls_cert: str = ""
-    tls_key: str = ""
+    name: str = Field(min_length=1, max_length=128, pattern=_NAME, description="Name of the service. Required.")
+    app: str = Field(
+        "default", min_length=1, max_length=160, pattern=_NAME, description="Application that it belongs to."
+    )
+    version: Annotated[str, AfterValidator(_version)] = Field("0.0.1", description="Version: one to four numbers.")
+    environment: str = Field(
+        "", pattern=_ENVIRONMENT, description="`development`, `testing`, `acceptance`, `production` or none."
+    )
+    description: str = Field("", max_length=256, description="What the service is for.")
+    alias: str = Field("", max_length=128, description="Second name, by which it is found too.")
+    service_properties: dict[str, str] = Field(default_factory=dict, description="Properties of the service.")
+    schemas: dict[str, str] = Field(
+        default_factory=dict, description="Interfaces to upload: OpenAPI text by schema id; from code only."
+    )
+    endpoints: Annotated[tuple[Endpoint, ...], BeforeValidator(_listed)] = Field(
+        (), description="Where the instance answers: `rest://host:port`, or `host:port`; `?sslEnabled=true` for https."
+    )
+    publish_address: str = Field(
+        "", description="Host to register in place of `0.0.0.0`, `[::]` and `*`; none: this machine's address."
+    )
+    host_name: str = Field(
+        default_factory=lambda: socket.gethostname()[:64] or "localhost",
+        min_length=1,
+        max_length=64,
+        description="Name of the machine; none: its own.",
+    )
+    instance_id: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="Id of the instance; none: a new one for each process."
+    )
+    status: Status = Field("UP", description="Status to begin with.")
+    instance_properties: dict[str, str] = Field(
+        default_factory=dict, description="Properties of the instance: lane tags and whatever else."
+    )
+    data_center: DataCenter | None = Field(None, description="Where the instance runs: all three parts or none.")
+    addresses: Annotated[tuple[Address, ...], BeforeValidator(_listed)] = Field(
+        ("http://127.0.0.1:30100",), min_length=1, description="Addresses of the engine, all of one cluster."
+    )
+    project: str = Field("default", min_length=1, description="Project, a part of every path.")
+    domain: str = Field("default", min_length=1, description="Domain, the header `X-Domain-Name`.")
+    heartbeat_interval: float = Field(30.0, gt=0, le=600, description="Seconds between heartbeats.")
+    heartbeat_times: int = Field(
+        3, ge=0, description="Heartbeats that may be missed: a lease is the interval times one more."
+    )
+    heartbeat_timeout: float = Field(3.0, gt=0, description="Seconds that one address has to answer a heartbeat.")
+    request_timeout: float = Field(5.0, gt=0, description="Seconds that one address has to answer anything else.")
+    register_timeout: float | None = Field(
+        None, gt=0, description="Seconds to wait for the registration at the start; none: do not wait."
+    )
+    pull_interval: float = Field(30.0, gt=0, description="Seconds between asking for the providers in use.")
+    watch: bool = Field(True, description="Whether to be told of changes at once, over a websocket.")
+    empty_protection: bool = Field(
+        False, description="Whether the last known instances are kept when the engine says that there is none."
+    )
+    tls_ca: str = Field("", description="PEM file of the authority of the engine's certificate.")
+    tls_cert: str = Field("", description="PEM file of the certificate to show to the engine.")
+    tls_key: str = Field("", description="PEM file of its key; none: it is in `tls_cert`.")
+
+    @property
+    def lease(self) -> float:
+        """Seconds that an instance stays registered without a heartbeat."""
+        return self.heartbeat_interval * (self.heartbeat_times + 1)
 
     @classmethod
     def load(
-        cls, path: Path | None = None, environ: Mapping[str, str] = os.environ, **overrides: object
+        cls, path: Path | str | None = None, environ: Mapping[str, str] | None = None, **overrides: object
     ) -> ServiceSettings:
-        """Gather the settings. Without a path, `microservice.yaml` is read where it is there. Raises `SettingsError`."""
-        file = path or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
-        known = _flatten(_read(file)) if file else {}
-        values = {**_from_file(known), **_from_environment(environ), **_properties(known, environ), **overrides}
+        """Gather the settings; `overrides` are settings from code. Raises `SettingsError`.
+
+        Without a path, `microservice.yaml` of the working folder is read where it is there.
+        """
+        file = Path(path) if path is not None else (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+        environ = os.environ if environ is None else environ
+        sources = Sources(file, environ)
+        given = {field: found for field in KEYS if (found := sources.setting(field)) is not None}
+        zone = {part: found for part, keys in ZONE_KEYS.items() if (found := sources.value(keys)) is not None}
+        values: dict[str, object] = {field: _seconds(found) for field, found in given.items()}
+        if zone:
+            values["data_center"] = {part: found.text for part, found in zone.items()}
+        values |= _properties(sources, environ)
         try:
-            return cls(**{name: _typed(name, value) for name, value in values.items()})  # type: ignore[arg-type]
+            return cls.model_validate({**values, **overrides})
         except ValidationError as error:
-            problem = error.errors(include_url=False)[0]
-            raise SettingsError(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
+            places = {field: found for field, found in given.items() if field not in overrides}
+            raise SettingsError(_complaint(error.errors(include_url=False)[0], places, zone)) from error
 
 
-_SPRING = "spring.cloud.servicecomb.discovery."
-NAMES: Mapping[str, tuple[str, ...]] = {
-    "name": ("servicecomb.service.name", _SPRING + "serviceName", "spring.application.name"),
-    "app": ("servicecomb.service.application", _SPRING + "appName"),
-    "version": ("servicecomb.service.version", _SPRING + "version"),
-    "environment": ("servicecomb.service.environment",),
-    "description": ("servicecomb.service.description",),
-    "addresses": ("servicecomb.service.registry.address", _SPRING + "address"),
-    "project": ("servicecomb.config.client.domainName",),
-    "domain": ("servicecomb.config.client.tenantName",),
-    "endpoints": ("servicecomb.rest.address",),
-    "heartbeat_interval": (
-        "servicecomb.service.registry.instance.healthCheck.interval",
-        _SPRING + "healthCheckInterval",
-    ),
-    "heartbeat_times": ("servicecomb.service.registry.instance.healthCheck.times",),
-    "pull_interval": ("servicecomb.service.registry.instance.pull.interval", _SPRING + "pollInterval"),
-    "watch": ("servicecomb.service.registry.instance.watch", _SPRING + "watch"),
-    "status": ("servicecomb.service.registry.instance.initialStatus",),
-}
-"""The names of ServiceComb and Spring Cloud Huawei for each setting: YAML keys, and variables with `_` for `.` in any case."""
-
-_ZONE_NAMES = {
-    "name": ("servicecomb.datacenter.name", _SPRING + "datacenter.name"),
-    "region": ("servicecomb.datacenter.region", _SPRING + "datacenter.region"),
-    "zone": ("servicecomb.datacenter.availableZone", _SPRING + "datacenter.availableZone"),
-}
-_VARIABLES = {"CAS_INSTANCE_VERSION": "version", "PAAS_CSE_ENDPOINT": "addresses", "PAAS_CSE_SC_ENDPOINT": "addresses"}
-_MAPPINGS = {"APP_MAPPING": "app", "SERVICE_MAPPING": "name", "VERSION_MAPPING": "version"}
-_CARRIED = (
-    "CAS_APPLICATION_ID",
-    "CAS_COMPONENT_NAME",
-    "CAS_INSTANCE_VERSION",
-    "CAS_INSTANCE_ID",
-    "CAS_ENVIRONMENT_ID",
-)
-_LISTS = ("addresses", "endpoints")
-
-
-def _read(path: Path) -> object:
+def _seconds(given: Given) -> str:
+    if given.key not in MILLISECONDS:
+        return given.text
     try:
-        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise SettingsError(f"{path}{place}: {error.problem}") from error
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        raise SettingsError(f"{path}: {error}") from error
+        return str(float(given.text) / 1000)
+    except ValueError:
+        return given.text
 
 
-def _flatten(value: object, prefix: str = "") -> dict[str, object]:
-    if not isinstance(value, dict):
-        return {prefix: value}
-    flat: dict[str, object] = {}
-    for name, inner in value.items():
-        flat |= _flatten(inner, f"{prefix}.{name}" if prefix else str(name))
-    return flat
-
-
-def _from_file(known: Mapping[str, object]) -> dict[str, object]:
-    values = {
-        field: known[key] for field, keys in NAMES.items() for key in reversed(keys) if known.get(key) is not None
-    }
-    zone = {part: known[key] for part, keys in _ZONE_NAMES.items() for key in keys if known.get(key) is not None}
-    return {**values, **({"data_center": zone} if zone else {})}
-
-
-def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
-    folded = {_folded(name): value for name, value in environ.items()}
-    values: dict[str, object] = {}
-    for field, keys in NAMES.items():
-        for key in reversed(keys):
-            if _folded(key) in folded:
-                values[field] = folded[_folded(key)]
-    zone = {part: folded[_folded(key)] for part, keys in _ZONE_NAMES.items() for key in keys if _folded(key) in folded}
-    if zone:
-        values["data_center"] = zone
-    values |= {field: environ[variable] for variable, field in _VARIABLES.items() if environ.get(variable)}
-    for variable, field in _MAPPINGS.items():
-        named = environ.get(variable)
-        if named and environ.get(named):
-            values[field] = environ[named]
-    return values
-
-
-def _folded(name: str) -> str:
-    return name.replace(".", "_").replace("-", "_").lower()
-
-
-def _properties(known: Mapping[str, object], environ: Mapping[str, str]) -> dict[str, object]:
+def _properties(sources: Sources, environ: Mapping[str, str]) -> dict[str, object]:
     of_instance = {
-        **_under(known, "servicecomb.instance.properties.", "instance_description.properties."),
-        **{name: environ[name] for name in _CARRIED if environ.get(name)},
+        **sources.below(INSTANCE_PROPERTIES),
+        **{name: environ[name] for name in CARRIED if environ.get(name)},
         **parse_properties("SERVICECOMB_INSTANCE_PROPS", environ.get("SERVICECOMB_INSTANCE_PROPS", "")),
     }
     of_service = {
-        **_under(known, "servicecomb.service.properties.", "service_description.properties."),
+        **sources.below(SERVICE_PROPERTIES),
         **parse_properties("SERVICECOMB_SERVICE_PROPS", environ.get("SERVICECOMB_SERVICE_PROPS", "")),
     }
     given = {"instance_properties": of_instance, "service_properties": of_service}
     return {name: properties for name, properties in given.items() if properties}
 
 
-def _under(known: Mapping[str, object], *prefixes: str) -> dict[str, str]:
-    return {
-        key.removeprefix(prefix): _text(value)
-        for prefix in prefixes
-        for key, value in known.items()
-        if key.startswith(prefix)
-    }
-
-
-def parse_properties(variable: str, text: str) -> dict[str, str]:
-    """`name:value,name:value` as the Java frameworks read it: a piece without exactly one colon is dropped.
-
-    Raises `SettingsError` for a name that comes twice.
-    """
-    properties: dict[str, str] = {}
-    for piece in text.split(","):
-        name, _, value = (part.strip() for part in piece.partition(":"))
-        if piece.count(":") != 1 or not name:
-            continue
-        if name in properties:
-            raise SettingsError(f"{variable}: the property {name!r} is given twice")
-        properties[name] = value
-    return properties
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _typed(name: str, value: object) -> object:
-    if name in _LISTS and isinstance(value, str):
-        items = [item.strip() for item in value.split(",") if item.strip()]
-        return tuple(_endpoint(item) if name == "endpoints" else item for item in items)
-    if name in ("name", "app", "version", "environment", "description") and value is not None:
-        return _text(value)
-    return value
-
-
-def _endpoint(address: str) -> str:
-    return address if "://" in address else f"rest://{address}"
+def _complaint(problem: ErrorDetails, given: Mapping[str, Given], zone: Mapping[str, Given]) -> str:
+    field, *rest = map(str, problem["loc"])
+    text = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "missing":
+        keys = ZONE_KEYS[rest[0]] if rest else KEYS[field]
+        return (
+            f"{'.'.join([field, *rest])} is missing: give it in code, as {keys[0]} in {DEFAULT_FILE}, or as a variable"
+        )
+    if problem["type"] == "extra_forbidden":
+        return f"{field}: there is no such setting"
+    found = zone.get(rest[0]) if field == "data_center" and rest else given.get(field)
+    place = f"{found.place}: " if found else ""
+    return f"{place}{field}: {text}, not {found.text if found else problem['input']!r}"

@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import aiohttp
 import orjson
-import structlog
 
 from governance.sdk.client import CenterClient
 from governance.sdk.discovery import Discovery
 from governance.sdk.heartbeat import Pause
+from governance.sdk.logs import logger
 
 _SILENCE = 90.0
+_CONNECT_SECONDS = 5.0
 _LONGEST_PAUSE = 30.0
+_UNKNOWN = "service does not exist"
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 class Watch:
-    """Follows the engine's events for one service. While it is down, pulling on interval is what remains."""
+    """Follows the engine's events for one service. While it is down, pulling on interval is what remains.
 
-    def __init__(self, client: CenterClient, discovery: Discovery, service_id: Callable[[], str]) -> None:
+    `forgotten` is called where the engine says that it does not know the service.
+    """
+
+    def __init__(self, client: CenterClient, discovery: Discovery, forgotten: Callable[[], None]) -> None:
         self._client = client
         self._discovery = discovery
-        self._service_id = service_id
+        self._forgotten = forgotten
         self.connected = False
 
-    async def run(self, pause: Pause) -> None:
+    async def run(self, service_id: str, pause: Pause) -> None:
         """Stay connected until cancelled, waiting 1 s after the first failure and up to 30 s after more."""
         wait = 1.0
         while True:
-            for url in self._client.watch_urls(self._service_id()):
+            for url in self._client.watch_urls(service_id):
                 if await self._follow(url):
                     wait = 1.0
                     break
@@ -40,26 +46,29 @@ class Watch:
 
     async def _follow(self, url: str) -> bool:
         """Follow one address until it ends; whether it was ever connected."""
+        timeout = aiohttp.ClientWSTimeout(ws_receive=_SILENCE, ws_close=_CONNECT_SECONDS)
         try:
-            async with self._client.session.ws_connect(
-                url, headers=dict(self._client.headers), timeout=aiohttp.ClientWSTimeout(ws_receive=_SILENCE)
-            ) as socket:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                socket = await self._client.session.ws_connect(url, headers=self._client.headers, timeout=timeout)
+            async with socket:
                 self.connected = True
                 log.info("watch.connected", url=url)
                 # What happened before the connection stood was told to nobody.
-                await self._discovery.pull_all()
+                self._discovery.want_all()
                 async for message in socket:
-                    await self._heed(message)
+                    self._heed(message)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             log.info("watch.lost", url=url, error=str(error) or type(error).__name__)
-        was_connected, self.connected = self.connected, False
+        finally:
+            was_connected, self.connected = self.connected, False
         return was_connected
 
-    async def _heed(self, message: aiohttp.WSMessage) -> None:
+    def _heed(self, message: aiohttp.WSMessage) -> None:
+        if message.data in (_UNKNOWN, _UNKNOWN.encode()):
+            self._forgotten()
+            return
         try:
             key = orjson.loads(message.data)["key"]
-            app, service = str(key["appId"]), str(key["serviceName"])
+            self._discovery.want(str(key["appId"]), str(key["serviceName"]))
         except (orjson.JSONDecodeError, KeyError, TypeError):
-            await self._discovery.pull_all()
-            return
-        await self._discovery.pull(app, service)
+            self._discovery.want_all()

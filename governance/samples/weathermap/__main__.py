@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import sys
 from collections.abc import Callable, Mapping
 from typing import Annotated, NamedTuple
 
-import structlog
 import typer
 from aiohttp import web
 
@@ -17,7 +15,7 @@ from governance.samples.weathermap import schemas
 from governance.samples.weathermap.demo import demo
 from governance.samples.weathermap.edge import edge_service
 from governance.samples.weathermap.fusion import fusionweather
-from governance.samples.weathermap.service import run_registered, serve, settings_for
+from governance.samples.weathermap.service import listening, run_registered, serve, settings_for
 from governance.samples.weathermap.weather import forecast, weather, weather_beta
 from governance.samples.weathermap.web_page import weathermapweb
 from governance.sdk import Microservice
@@ -64,12 +62,10 @@ for _name, _sample in SAMPLES.items():
 def _web(host: Host = "127.0.0.1", port: PortOption = 3000) -> None:
     """Run the page's server; SERVICE_ADDR is the edge's host:port."""
     address = os.environ.get("SERVICE_ADDR", "127.0.0.1:3010")
-    asyncio.run(serve(weathermapweb(address), host, port or 3000))
+    with listening(host, port or 3000) as listener:
+        asyncio.run(serve(weathermapweb(address), listener))
 
 
 if __name__ == "__main__":
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     app()

@@ -82,7 +82,16 @@ class Plan:
         self.members.append(Member(web.name, web.command[:-2], {"SERVICE_ADDR": f"127.0.0.1:{self.edge_port}"}))
 
     def _service(self, shown: str, name: str, port: int) -> Member:
-        command = [sys.executable, "-m", "governance.samples.weathermap", name, "--port", str(port)]
+        command = [
+            sys.executable,
+            "-m",
+            "governance.samples.weathermap",
+            name,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ]
         return Member(shown, [*command, "--engine", self.engine])
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import aiohttp
-import structlog
 from aiohttp import web
 from multidict import CIMultiDict
 
 from governance.samples.weathermap.service import health
 from governance.sdk import Microservice, NoInstanceError
+from governance.sdk.logs import logger
 
 _HOP = frozenset(
     [
@@ -30,7 +30,7 @@ _HOP = frozenset(
 _SERVICES = frozenset(("weather", "forecast", "fusionweather"))
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
 _LARGEST_BODY = 1 << 20
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 def edge_service(service: Microservice) -> web.Application:

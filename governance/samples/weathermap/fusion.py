@@ -9,14 +9,14 @@ import asyncio
 from collections.abc import Mapping
 
 import aiohttp
-import structlog
 from aiohttp import web
 
 from governance.samples.weathermap.service import city_of, health, served_by
 from governance.sdk import Microservice, NoInstanceError
+from governance.sdk.logs import logger
 
 _TIMEOUT = aiohttp.ClientTimeout(total=3)
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 def fusionweather(service: Microservice) -> web.Application:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
-import structlog
 from aiohttp import web
 
 from governance.samples.weathermap.data import Almanac
 from governance.sdk import Microservice, ServiceSettings
+from governance.sdk.logs import logger
 
 APP = "weathermap"
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 def almanac(environ: Mapping[str, str]) -> Almanac:
@@ -65,17 +65,27 @@ async def health(_request: web.Request) -> web.Response:
     return web.json_response({"status": "UP"})
 
 
-async def serve(app: web.Application, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is being answered."""
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that takes connections from now on; they wait until `serve` answers. Raises `OSError` where the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=128)
+
+
+async def serve(
+    app: web.Application, listener: socket.socket, leave: Callable[[], Awaitable[None]] | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT, then leave, then finish what is being answered."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port, shutdown_timeout=5).start()
-        log.info("serving", host=host, port=port)
+        await web.SockSite(runner, listener).start()
+        log.info("serving", address=listener.getsockname())
         await stop.wait()
+        if leave is not None:
+            await leave()
     finally:
         await runner.cleanup()
 
@@ -83,14 +93,7 @@ async def serve(app: web.Application, host: str, port: int) -> None:
 async def run_registered(
     settings: ServiceSettings, make: Callable[[Microservice], web.Application], host: str, port: int
 ) -> None:
-    """Serve an application as a registered service. It is taken out of the registry before it stops answering."""
-    async with contextlib.AsyncExitStack() as stack:
-        service = Microservice(settings)
-        app = make(service)
-
-        async def leave(_app: web.Application) -> None:
-            await stack.aclose()
-
-        app.on_shutdown.append(leave)
-        await stack.enter_async_context(service)
-        await serve(app, host, port)
+    """Serve an application as a registered service: it listens before it is registered, and is taken out before it stops."""
+    with listening(host, port) as listener:
+        async with Microservice(settings) as service:
+            await serve(make(service), listener, service.unregister)

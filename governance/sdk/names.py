@@ -1,0 +1,113 @@
+"""The names by which ServiceComb users know each setting: keys of YAML files, and variables of the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_REGISTRY = "servicecomb.service.registry."
+_SPRING = "spring.cloud.servicecomb."
+_TLS = "ssl.registry.consumer."
+
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "name": (
+        "servicecomb.service.name",
+        "service_description.name",
+        _SPRING + "service.name",
+        _SPRING + "discovery.serviceName",
+        "spring.application.name",
+    ),
+    "app": (
+        "servicecomb.service.application",
+        "APPLICATION_ID",
+        _SPRING + "service.application",
+        _SPRING + "discovery.appName",
+    ),
+    "version": (
+        "servicecomb.service.version",
+        "service_description.version",
+        _SPRING + "service.version",
+        _SPRING + "discovery.version",
+    ),
+    "environment": (
+        "servicecomb.service.environment",
+        "service_description.environment",
+        _SPRING + "service.environment",
+        "server.env",
+    ),
+    "description": (
+        "servicecomb.service.description",
+        "service_description.description",
+        _SPRING + "service.description",
+    ),
+    "addresses": (_REGISTRY + "address", _SPRING + "discovery.address"),
+    "project": ("servicecomb.config.client.domainName",),
+    "domain": ("servicecomb.config.client.tenantName",),
+    "endpoints": ("servicecomb.rest.address",),
+    "publish_address": (
+        "servicecomb.service.publishAddress",
+        _SPRING + "discovery.publishAddress",
+        "server.publishAddress",
+    ),
+    "host_name": (_SPRING + "discovery.hostname",),
+    "status": (
+        "servicecomb.instance.initialStatus",
+        "instance_description.initialStatus",
+        _SPRING + "instance.initialStatus",
+    ),
+    "heartbeat_interval": (_REGISTRY + "instance.healthCheck.interval", _SPRING + "discovery.healthCheckInterval"),
+    "heartbeat_times": (_REGISTRY + "instance.healthCheck.times",),
+    "heartbeat_timeout": (_SPRING + "discovery.healthCheckRequestTimeout",),
+    "pull_interval": (_REGISTRY + "instance.pull.interval", _SPRING + "discovery.pollInterval"),
+    "request_timeout": (_REGISTRY + "client.timeout.request",),
+    "watch": (_REGISTRY + "instance.watch", _SPRING + "discovery.watch"),
+    "empty_protection": (_REGISTRY + "instance.empty.protection",),
+    "tls_ca": ("servicecomb." + _TLS + "caFile", _TLS + "caFile"),
+    "tls_cert": ("servicecomb." + _TLS + "certFile", _TLS + "certFile"),
+    "tls_key": ("servicecomb." + _TLS + "keyFile", _TLS + "keyFile"),
+}
+"""Keys of each setting, the strongest first. As a variable, a key has `_` for `.`, in any case."""
+
+MILLISECONDS = frozenset(
+    (
+        _SPRING + "discovery.healthCheckRequestTimeout",
+        _SPRING + "discovery.pollInterval",
+        _REGISTRY + "client.timeout.request",
+    )
+)
+"""The keys whose numbers are milliseconds where the setting is in seconds."""
+
+ZONE_KEYS: Mapping[str, tuple[str, ...]] = {
+    "name": ("servicecomb.datacenter.name", _SPRING + "discovery.datacenter.name"),
+    "region": ("servicecomb.datacenter.region", _SPRING + "discovery.datacenter.region"),
+    "zone": ("servicecomb.datacenter.availableZone", _SPRING + "discovery.datacenter.availableZone"),
+}
+"""Keys of the three parts of `data_center`."""
+
+VARIABLES: Mapping[str, tuple[str, ...]] = {
+    "version": ("CAS_INSTANCE_VERSION",),
+    "addresses": ("PAAS_CSE_SC_ENDPOINT", "PAAS_CSE_ENDPOINT", "CSE_REGISTRY_ADDR"),
+    "project": ("CSE_PROJECT_ID",),
+}
+"""Variables with names of their own, the strongest first; they are stronger than the keys written as variables."""
+
+MAPPINGS: Mapping[str, str] = {"app": "APP_MAPPING", "name": "SERVICE_MAPPING", "version": "VERSION_MAPPING"}
+"""Variables that name another variable, which holds the value. They are the strongest."""
+
+INSTANCE_PROPERTIES = (
+    "servicecomb.instance.properties.",
+    "instance_description.properties.",
+    _SPRING + "instance.properties.",
+)
+SERVICE_PROPERTIES = (
+    "servicecomb.service.properties.",
+    "service_description.properties.",
+    _SPRING + "service.properties.",
+)
+CARRIED = (
+    "CAS_APPLICATION_ID",
+    "CAS_COMPONENT_NAME",
+    "CAS_INSTANCE_VERSION",
+    "CAS_INSTANCE_ID",
+    "CAS_ENVIRONMENT_ID",
+)
+"""Variables that become properties of the instance, by the same name."""
