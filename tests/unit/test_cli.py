@@ -161,5 +161,5 @@ async def test_demo_passes_signals_on_and_waits_for_the_sample(tmp_path: Path, n
     assert await Demo(tmp_path).run(stop_with=number) == (7, ["demo demo", f"stopped by {number.name}"])
 
 
-async def test_demo_tells_of_a_killed_sample_as_a_shell_does(tmp_path: Path) -> None:
-    assert await Demo(tmp_path).run("die") == (128 + signal.SIGKILL, ["demo demo die"])
+async def test_demo_and_the_sample_are_one_process(tmp_path: Path) -> None:
+    assert await Demo(tmp_path).run("die") == (-signal.SIGKILL, ["demo demo die"])
