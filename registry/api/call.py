@@ -16,6 +16,7 @@ from registry.tenancy import tenant_name
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from registry.api.shapes import Rule, Shape
     from registry.config.state import Topic
     from registry.engine import Engine
     from registry.errors import Refusal
@@ -25,6 +26,8 @@ SERVER = f"SERVICECENTER/{__version__}"
 JSON_TYPE = "application/json; charset=UTF-8"
 TEXT_TYPE = "text/plain; charset=UTF-8"
 EVENTS_TYPE = "text/event-stream; charset=UTF-8"
+WEBSOCKET = ""
+"""Stands for the content type of an answer that is a websocket."""
 NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -132,20 +135,23 @@ Handler: TypeAlias = "Callable[[Call], Awaitable[Reply | web.StreamResponse]]"
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A query parameter or header, for the API's description."""
+    """A parameter of the query, the path or the headers, for the API's description; `rule` is what its handler checks."""
 
     name: str
     about: str
     where: str = "query"
     required: bool = False
+    rule: Rule | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """One row of the table of routes.
 
-    `resource` is what access control will ask for (`public` needs nothing); `body_limit` names the setting that bounds the body; `sample`
-    is a body that the route accepts, for the API's description. `refused` puts a refusal into the words of the route's protocol.
+    `resource` is what access control will ask for (`public` needs nothing); `body_limit` names the setting that bounds the body. `refused`
+    puts a refusal into the words of the route's protocol. For the API's description: `parameters` beside those that the path names, the
+    `body` and a `sample` of one that is accepted, the content type of a success, which is `EMPTY`'s where there is nothing to say, and
+    `failures`, statuses that only this route has.
     """
 
     method: str
@@ -156,6 +162,9 @@ class Route:
     tenancy: Tenancy = Tenancy.V4
     body_limit: str = "max_body_bytes"
     parameters: Sequence[Parameter] = ()
+    body: Shape | None = None
     sample: Mapping[str, object] | None = None
+    answers: str = JSON_TYPE
+    failures: Mapping[int, str] = field(default_factory=dict)
     section: str = ""
     refused: Callable[[Refusal], Refusal] = as_it_is

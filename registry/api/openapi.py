@@ -1,4 +1,4 @@
-"""The API's description, made from the table of routes, so that it cannot say anything else."""
+"""The API's description, made from the table of routes and the shapes of bodies, so that it cannot say anything else."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 
 from registry import __version__
-from registry.api.call import Parameter, Route, Tenancy
+from registry.api.call import WEBSOCKET, Parameter, Route, Tenancy
+from registry.api.shapes import Kind, Member, Rule, Shape
 from registry.errors import CATALOGUE
 
+Schema = Mapping[str, object]
 _ERROR = {
     "type": "object",
     "required": ["errorCode", "errorMessage"],
@@ -18,10 +20,24 @@ _ERROR = {
         "detail": {"type": "string"},
     },
 }
-_STATUSES = {"400": "Refused: see errorCode", "403": "Forbidden", "500": "The engine failed: see errorCode"}
+_JSON = "application/json"
+_TEXT = "text/plain"
+_REFUSED = {_JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}
+_IN_TEXT = {_TEXT: {"schema": {"type": "string"}}}
+_REFUSALS: Mapping[str, Schema] = {
+    "400": {
+        "description": "Refused: see errorCode; text where the request line itself is",
+        "content": {**_REFUSED, **_IN_TEXT},
+    },
+    "403": {"description": "Forbidden", "content": _REFUSED},
+    "404": {"description": "No such path", "content": _IN_TEXT},
+    "405": {"description": "The path has no such method", "content": _IN_TEXT},
+    "500": {"description": "The engine failed: see errorCode", "content": _REFUSED},
+}
+_LARGEST_INT = 2**31 - 1
 
 
-def describe(routes: Iterable[Route]) -> Mapping[str, object]:
+def describe(routes: Iterable[Route]) -> Schema:
     """The OpenAPI 3.0 document of a table of routes."""
     paths: dict[str, dict[str, object]] = {}
     for route in routes:
@@ -39,51 +55,106 @@ def describe(routes: Iterable[Route]) -> Mapping[str, object]:
     }
 
 
-def _operation(route: Route) -> Mapping[str, object]:
+def _operation(route: Route) -> Schema:
     described: dict[str, object] = {
         "summary": route.about,
         "operationId": re.sub(r"\W+", "_", f"{route.method} {route.path}").strip("_"),
         "tags": [route.resource],
-        "parameters": [*_path_parameters(route), *map(_parameter, _shared(route)), *map(_parameter, route.parameters)],
-        "responses": {"200": {"description": "Done"}, "304": {"description": "Not modified"}, **_errors()},
+        "parameters": [*map(_parameter, (*_of_path(route), *_shared(route), *route.parameters))],
+        "responses": {**_success(route), **_REFUSALS, **_failures(route)},
     }
-    if route.sample is not None:
-        content = {"application/json": {"schema": _schema_of(route.sample), "example": route.sample}}
-        described["requestBody"] = {"required": True, "content": content}
+    if route.body is not None or route.sample is not None:
+        schema = _schema_of_shape(route.body) if route.body is not None else _schema_of_sample(route.sample)
+        example = {} if route.sample is None else {"example": route.sample}
+        described["requestBody"] = {"required": True, "content": {_JSON: {"schema": schema, **example}}}
     return described
 
 
-def _errors() -> Mapping[str, object]:
-    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-    return {status: {"description": about, "content": content} for status, about in _STATUSES.items()}
+def _success(route: Route) -> Mapping[str, Schema]:
+    if route.answers == WEBSOCKET:
+        return {"101": {"description": "A websocket"}}
+    media = route.answers.partition(";")[0]
+    schema = {"type": "object" if media == _JSON else "string"}
+    done = {"200": {"description": "Done", "content": {media: {"schema": schema}}}}
+    if any(parameter.name in ("rev", "revision") for parameter in route.parameters):
+        return {**done, "304": {"description": "Not modified"}}
+    return done
 
 
-def _path_parameters(route: Route) -> list[Mapping[str, object]]:
-    names = re.findall(r":(\w+)", route.path)
-    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+def _failures(route: Route) -> Mapping[str, Schema]:
+    content = {_JSON: {"schema": {"type": "object"}}}
+    return {str(status): {"description": about, "content": content} for status, about in route.failures.items()}
 
 
-def _shared(route: Route) -> tuple[Parameter, ...]:
-    if route.tenancy is Tenancy.NONE:
-        return ()
-    return (Parameter("X-Domain-Name", "the domain; `default` where it is missing", where="header"),)
+def _of_path(route: Route) -> Iterable[Parameter]:
+    described = {parameter.name for parameter in route.parameters if parameter.where == "path"}
+    for name in re.findall(r":(\w+)", route.path):
+        if name not in described:
+            yield Parameter(name, f"the {name} of the path", "path", required=True)
 
 
-def _parameter(parameter: Parameter) -> Mapping[str, object]:
+def _shared(route: Route) -> Iterable[Parameter]:
+    if route.tenancy in (Tenancy.V3, Tenancy.V4):
+        yield Parameter("X-Domain-Name", "the domain; `default` where it is missing", where="header")
+    if route.tenancy is Tenancy.V3:
+        yield Parameter("X-Tenant-Name", "the domain, before X-Domain-Name", where="header")
+
+
+def _parameter(parameter: Parameter) -> Schema:
     return {
         "name": parameter.name,
         "in": parameter.where,
         "description": parameter.about,
         "required": parameter.required,
-        "schema": {"type": "string"},
+        "schema": _schema_of_text(parameter.rule or Rule()),
     }
 
 
-def _schema_of(sample: object) -> Mapping[str, object]:
+def _schema_of_shape(shape: Shape) -> Schema:
+    schema: dict[str, object] = {
+        "type": "object",
+        "properties": {member.name: _schema_of_member(member) for member in shape.members},
+    }
+    if shape.required:
+        schema["required"] = sorted(shape.required)
+    return schema
+
+
+def _schema_of_member(member: Member) -> Schema:
+    least, most = member.items
+    match member.kind:
+        case Kind.TEXT:
+            return _schema_of_text(member.rule)
+        case Kind.FLAG:
+            return {"type": "boolean"}
+        case Kind.INT:
+            return {"type": "integer", "minimum": least, "maximum": most or _LARGEST_INT}
+        case Kind.MAP:
+            bounds = _bounds("Properties", least, most)
+            return {"type": "object", "additionalProperties": _schema_of_text(member.rule), **bounds}
+        case Kind.OBJECT:
+            return _schema_of_shape(member.shape) if member.shape is not None else {"type": "object"}
+    items = _schema_of_shape(member.shape) if member.shape is not None else _schema_of_text(member.rule)
+    return {"type": "array", "items": items, **_bounds("Items", least, most)}
+
+
+def _schema_of_text(rule: Rule) -> Schema:
+    schema: dict[str, object] = {"type": "string", **_bounds("Length", rule.minimum, rule.maximum)}
+    if rule.pattern is not None:
+        schema["pattern"] = f"^(?:{rule.pattern.pattern})$"
+    return schema
+
+
+def _bounds(what: str, least: int, most: int) -> Schema:
+    bounds = {f"min{what}": least, f"max{what}": most}
+    return {name: bound for name, bound in bounds.items() if bound}
+
+
+def _schema_of_sample(sample: object) -> Schema:
     match sample:
         case dict():
-            return {"type": "object", "properties": {name: _schema_of(value) for name, value in sample.items()}}
+            return {"type": "object", "properties": {name: _schema_of_sample(value) for name, value in sample.items()}}
         case list():
-            return {"type": "array", "items": _schema_of(sample[0])}
+            return {"type": "array", "items": _schema_of_sample(sample[0])}
         case _:
             return {"type": "string"}

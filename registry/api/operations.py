@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from registry.api.call import Call, Handler, Parameter, Reply, Route, Tenancy, json_reply
+from registry.api.call import EVENTS_TYPE, TEXT_TYPE, Call, Handler, Parameter, Reply, Route, Tenancy, json_reply
 from registry.api.openapi import describe
 from registry.engine.alarms import BACKEND
 
@@ -14,7 +14,7 @@ _EVENTS = (
     Parameter("domain", "the domain; `default` where it is missing"),
     Parameter("project", "the project; `default` where it is missing"),
     Parameter("service", "only events of this service"),
-    Parameter("after", "resume after this revision, as Last-Event-ID does"),
+    Parameter("after", "resume after the event of this id, as Last-Event-ID does"),
 )
 
 
@@ -40,14 +40,14 @@ def operation_routes(metrics: Handler, described: Sequence[Route]) -> tuple[Rout
         """GET /openapi.json: this description."""
         return json_reply(describe((*described, *routes)))
 
-    def row(path: str, handler: Handler, parameters: Sequence[Parameter] = ()) -> Route:
+    def row(path: str, handler: Handler, **more: object) -> Route:
         about = (handler.__doc__ or "").strip().splitlines()[0]
-        return Route("GET", path, handler, "public", about, Tenancy.NONE, parameters=parameters)
+        return Route("GET", path, handler, "public", about, Tenancy.NONE, **more)  # type: ignore[arg-type]
 
     routes = (
-        row("/health/ready", ready),
-        row("/metrics", metrics),
+        row("/health/ready", ready, failures={503: "Not ready: see reason"}),
+        row("/metrics", metrics, answers=TEXT_TYPE),
         row("/openapi.json", openapi),
-        row("/waggle/v1/events", events, _EVENTS),
+        row("/waggle/v1/events", events, parameters=_EVENTS, answers=EVENTS_TYPE),
     )
     return routes

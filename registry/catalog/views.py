@@ -18,7 +18,7 @@ class Selection:
     app: str = ""
     name: str = ""
     environment: str = ""
-    properties: Mapping[str, str] | None = None
+    properties: Sequence[tuple[str, str]] = ()
     with_shared: bool = False
 
     def takes(self, service: Service) -> bool:
@@ -30,7 +30,7 @@ class Selection:
         )
         if any(want and want != have for want, have in wanted):
             return False
-        return all(service.properties.get(name, "") == value for name, value in (self.properties or {}).items())
+        return all(service.properties.get(name, "") == value for name, value in self.properties)
 
 
 class Views:
@@ -51,16 +51,28 @@ class Views:
         return list(self._state.existing(service.tenant).by_name[service.key])
 
     def counts(self, tenant_name: str, *, with_shared: bool) -> Mapping[str, Mapping[str, int]]:
-        """Services (by name, whatever the version), those with an instance, instances and applications."""
+        """Services (by name, whatever the version), those with an instance, instances here and in all projects, applications."""
         tenant = self._state.existing(tenant_name)
+        domain = tenant_name.partition("/")[0]
         services = self._services.list(tenant_name, with_shared=with_shared)
         online = {service.key for service in services if tenant.instances_of(service.service_id)}
-        instances = sum(len(tenant.instances_of(service.service_id)) for service in services)
         return {
             "services": {"count": len({service.key for service in services}), "onlineCount": len(online)},
-            "instances": {"count": instances, "countByDomain": instances},
+            "instances": {
+                "count": self._instances(tenant_name, with_shared=with_shared),
+                "countByDomain": sum(
+                    self._instances(name, with_shared=with_shared)
+                    for name in self._state.tenants
+                    if name.partition("/")[0] == domain
+                ),
+            },
             "apps": {"count": len({service.key.app for service in services})},
         }
+
+    def _instances(self, tenant_name: str, *, with_shared: bool) -> int:
+        tenant = self._state.existing(tenant_name)
+        services = self._services.list(tenant_name, with_shared=with_shared)
+        return sum(len(tenant.instances_of(service.service_id)) for service in services)
 
     def apps(self, tenant: str, environment: str, *, with_shared: bool) -> Sequence[str]:
         """The applications that have services in exactly this environment."""

@@ -5,45 +5,28 @@ Every v4 route of the registry that the original also serves under `/registry/v3
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import replace
 
 from aiohttp import web
 
-from registry.api.call import Call, Handler, Parameter, Route, Tenancy
-from registry.api.service_center import admin, discovery, govern, instances, schemas, services
+from registry.api.call import TEXT_TYPE, WEBSOCKET, Call, Handler, Parameter, Route, Tenancy
+from registry.api.service_center import admin, discovery, govern, instances, parameters, schemas, services, shapes
 
 _V4 = "/v4/:project/registry"
 _V3 = "/registry/v3"
-_SERVICE = "/microservices/:serviceId"
+_SERVICE = f"{_V4}/microservices/:serviceId"
+_SCHEMA = f"{_SERVICE}/schemas/:schemaId"
 _INSTANCE = f"{_SERVICE}/instances/:instanceId"
+_GOVERN = "/v4/:project/govern"
+_ADMIN = "/v4/:project/admin"
 
-_FIND = (
-    Parameter("appId", "the provider's application", required=True),
-    Parameter("serviceName", "the provider's name or alias", required=True),
-    Parameter("env", "the provider's environment, where no consumer is named"),
-    Parameter("tags", "comma list of tag keys that the service must have"),
-    Parameter("rev", "the revision that the client has: 304 where it is current"),
-    Parameter("noCache", "1 or true: ignore rev"),
-    Parameter("filterVersion", "this engine's own: only versions that a rule selects (latest, 1.0+, 1.0-2.0, 1.0.0)"),
-    Parameter("filterProperty", "this engine's own, repeatable: name:value that instances must have"),
-    Parameter("X-ConsumerId", "the service that asks", where="header"),
-)
-_CONSUMER = _FIND[3:6] + _FIND[8:]
-_NO_SELF = (Parameter("noSelf", "1: without the service itself"),)
-_EXISTENCE = (
-    Parameter("type", "microservice or schema", required=True),
-    *(Parameter(name, "the service") for name in ("appId", "serviceName", "version", "env")),
-    *(Parameter(name, "the schema") for name in ("serviceId", "schemaId")),
-)
-_GOVERN = (
-    Parameter("options", "comma list of tags, instances, schemas, dependencies, statistics, all"),
-    *(Parameter(name, "exact match") for name in ("appId", "serviceName", "env")),
-    Parameter("property", "repeatable: name:value that services must have"),
-    Parameter("withShared", "1 or true: the shared services too"),
-    Parameter("countOnly", "1: count instances"),
-)
 _NAMED = {"serviceName": "demo", "appId": "default", "version": "1.0.0"}
-_BODY_INSTANCE = {"instance": {"hostName": "host-1", "endpoints": ["rest://127.0.0.1:8080"]}}
+_NEW_INSTANCE = {"instance": {"hostName": "host-1", "endpoints": ["rest://127.0.0.1:8080"]}}
+_CONTENT = {"schema": "swagger: '2.0'", "summary": "abc"}
+_PROPERTIES = {"properties": {"name": "value"}}
+_DEPENDENCY = {"dependencies": [{"consumer": _NAMED, "providers": [{"serviceName": "other"}]}]}
+_NO_SELF = (Parameter("noSelf", "1: without the service itself"),)
 
 
 async def watch(call: Call) -> web.StreamResponse:
@@ -58,186 +41,198 @@ async def beat(call: Call) -> web.StreamResponse:
     return await call.listeners.beat(call)
 
 
-def _row(method: str, path: str, handler: Handler, resource: str, section: str, **more: object) -> Route:
+def _row(
+    method: str,
+    path: str,
+    handler: Handler,
+    section: str,
+    *query: Parameter,
+    resource: str = "service",
+    **more: object,
+) -> Route:
     about = (handler.__doc__ or "").strip().splitlines()[0]
-    return Route(method, _V4 + path, handler, resource, about, section=section, **more)  # type: ignore[arg-type]
+    described: Sequence[Parameter] = (*parameters.of_path(path), *query)
+    return Route(method, path, handler, resource, about, parameters=described, section=section, **more)  # type: ignore[arg-type]
 
 
-_BOTH = (
-    _row("GET", "/health", admin.health, "public", "10"),
-    _row("GET", "/existence", services.exists, "service", "5.3", parameters=_EXISTENCE),
-    _row("GET", "/microservices", services.list_all, "service", "5.4", parameters=(_GOVERN[5],)),
-    _row("POST", "/microservices", services.register, "service", "5.1", sample={"service": _NAMED}),
-    _row("DELETE", "/microservices", services.delete_many, "service", "5.5", sample={"serviceIds": ["x"]}),
-    _row("GET", _SERVICE, services.get, "service", "5.4"),
+def _done(method: str, path: str, handler: Handler, section: str, *query: Parameter, **more: object) -> Route:
+    """A route whose success is an empty answer."""
+    return _row(method, path, handler, section, *query, answers=TEXT_TYPE, **more)  # type: ignore[arg-type]
+
+
+_SERVICES = (
+    _row("GET", f"{_V4}/existence", services.exists, "5.3", *parameters.EXISTENCE),
+    _row("GET", f"{_V4}/microservices", services.list_all, "5.4", parameters.WITH_SHARED),
     _row(
-        "DELETE",
-        _SERVICE,
-        services.delete,
-        "service",
-        "5.5",
-        parameters=(Parameter("force", "1 or true: with instances and dependants"),),
+        "POST",
+        f"{_V4}/microservices",
+        services.register,
+        "5.1",
+        body=shapes.REGISTER_SERVICE,
+        sample={"service": _NAMED},
     ),
     _row(
+        "DELETE",
+        f"{_V4}/microservices",
+        services.delete_many,
+        "5.5",
+        body=shapes.DELETE_SERVICES,
+        sample={"serviceIds": ["x"]},
+    ),
+    _row("GET", _SERVICE, services.get, "5.4"),
+    _done("DELETE", _SERVICE, services.delete, "5.5", Parameter("force", "1 or true: with instances and dependants")),
+    _done(
         "PUT",
         f"{_SERVICE}/properties",
         services.set_properties,
-        "service",
         "5.6",
         body_limit="max_properties_body_bytes",
-        sample={"properties": {"name": "value"}},
+        body=shapes.PROPERTIES,
+        sample=_PROPERTIES,
     ),
-    _row("GET", f"{_SERVICE}/tags", services.get_tags, "service", "5.7"),
-    _row("POST", f"{_SERVICE}/tags", services.replace_tags, "service", "5.7", sample={"tags": {"name": "value"}}),
-    _row(
+    _row("GET", f"{_SERVICE}/tags", services.get_tags, "5.7"),
+    _done(
+        "POST",
+        f"{_SERVICE}/tags",
+        services.replace_tags,
+        "5.7",
+        body=shapes.TAGS,
+        sample={"tags": {"name": "value"}},
+    ),
+    _done(
         "PUT",
         f"{_SERVICE}/tags/:key",
         services.set_tag,
-        "service",
         "5.7",
-        parameters=(Parameter("value", "the new value", required=True),),
+        Parameter("value", "the new value", required=True, rule=shapes.TAG_RULE),
     ),
-    _row("DELETE", f"{_SERVICE}/tags/:key", services.delete_tags, "service", "5.7"),
+    _done("DELETE", f"{_SERVICE}/tags/:key", services.delete_tags, "5.7"),
+    _row("GET", f"{_SERVICE}/providers", discovery.providers, "8", *_NO_SELF),
+    _row("GET", f"{_SERVICE}/consumers", discovery.consumers, "8", *_NO_SELF),
+)
+_SCHEMAS = (
     _row(
         "GET",
         f"{_SERVICE}/schemas",
         schemas.list_all,
-        "service/schema",
         "6",
-        parameters=(Parameter("withSchema", "1: with content"),),
+        Parameter("withSchema", "1: with content"),
+        resource="service/schema",
     ),
-    _row(
+    _done(
         "POST",
         f"{_SERVICE}/schemas",
         schemas.replace,
-        "service/schema",
         "6",
-        sample={"schemas": [{"schemaId": "hello", "summary": "abc", "schema": "swagger: '2.0'"}]},
+        resource="service/schema",
+        body=shapes.REPLACE_SCHEMAS,
+        sample={"schemas": [{"schemaId": "hello", **_CONTENT}]},
     ),
-    _row("GET", f"{_SERVICE}/schemas/:schemaId", schemas.get, "service/schema", "6"),
-    _row(
+    _row("GET", _SCHEMA, schemas.get, "6", resource="service/schema"),
+    _done(
         "PUT",
-        f"{_SERVICE}/schemas/:schemaId",
+        _SCHEMA,
         schemas.upload,
-        "service/schema",
         "6",
-        sample={"schema": "swagger: '2.0'", "summary": "abc"},
+        resource="service/schema",
+        body=shapes.UPLOAD_SCHEMA,
+        sample=_CONTENT,
     ),
-    _row("DELETE", f"{_SERVICE}/schemas/:schemaId", schemas.delete, "service/schema", "6"),
-    _row("GET", f"{_SERVICE}/providers", discovery.providers, "service", "8", parameters=_NO_SELF),
-    _row("GET", f"{_SERVICE}/consumers", discovery.consumers, "service", "8", parameters=_NO_SELF),
-    _row("GET", "/instances", discovery.find, "service", "7.5", parameters=_FIND),
-    _row("GET", f"{_SERVICE}/instances", discovery.of_service, "service", "7.11", parameters=_CONSUMER),
+    _done("DELETE", _SCHEMA, schemas.delete, "6", resource="service/schema"),
+)
+_INSTANCES = (
+    _row("GET", f"{_V4}/instances", discovery.find, "7.5", *parameters.FIND),
+    _row("GET", f"{_SERVICE}/instances", discovery.of_service, "7.11", *parameters.CONSUMER),
     _row(
         "POST",
         f"{_SERVICE}/instances",
         instances.register,
-        "service",
         "7.1",
         body_limit="max_instance_body_bytes",
-        sample=_BODY_INSTANCE,
+        body=shapes.REGISTER_INSTANCE,
+        sample=_NEW_INSTANCE,
     ),
-    _row("GET", _INSTANCE, discovery.one, "service", "7.11", parameters=_CONSUMER),
-    _row("DELETE", _INSTANCE, instances.unregister, "service", "7.2"),
-    _row(
+    _row("GET", _INSTANCE, discovery.one, "7.11", *parameters.CONSUMER),
+    _done("DELETE", _INSTANCE, instances.unregister, "7.2"),
+    _done(
         "PUT",
         f"{_INSTANCE}/properties",
         instances.set_properties,
-        "service",
         "7.9",
         body_limit="max_properties_body_bytes",
-        sample={"properties": {"name": "value"}},
+        body=shapes.PROPERTIES,
+        sample=_PROPERTIES,
     ),
-    _row(
+    _done(
         "PUT",
         f"{_INSTANCE}/status",
         instances.set_status,
-        "service",
         "7.8",
-        parameters=(Parameter("value", "UP, DOWN, STARTING, TESTING or OUTOFSERVICE", required=True),),
+        Parameter("value", "UP, DOWN, STARTING, TESTING or OUTOFSERVICE", required=True, rule=shapes.STATUS_RULE),
     ),
-    _row("PUT", f"{_INSTANCE}/heartbeat", instances.heartbeat, "service", "7.3"),
+    _done("PUT", f"{_INSTANCE}/heartbeat", instances.heartbeat, "7.3"),
     _row(
         "PUT",
-        "/heartbeats",
+        f"{_V4}/heartbeats",
         instances.heartbeats,
-        "service",
         "7.4",
+        body=shapes.BEATS,
         sample={"instances": [{"serviceId": "x", "instanceId": "y"}]},
     ),
-    _row("GET", f"{_SERVICE}/watcher", watch, "service", "9.1"),
+    _row("GET", f"{_SERVICE}/watcher", watch, "9.1", answers=WEBSOCKET),
 )
-_DEPENDENCY = {"consumer": _NAMED, "providers": [{"serviceName": "other"}]}
+_BOTH = (*_SERVICES, *_SCHEMAS, *_INSTANCES)
 _ONLY_V4 = (
-    _row("GET", "/version", admin.version_v4, "public", "10"),
-    _row("GET", f"{_INSTANCE}/heartbeat", beat, "service", "9.3"),
+    _row("GET", f"{_V4}/health", admin.health, "10", resource="public"),
+    _row("GET", f"{_V4}/version", admin.version_v4, "10", resource="public"),
+    _row("GET", f"{_INSTANCE}/heartbeat", beat, "9.3", answers=WEBSOCKET),
     _row(
         "POST",
-        "/instances/action",
+        f"{_V4}/instances/action",
         discovery.batch,
-        "service",
         "7.7",
-        parameters=(Parameter("type", "query", required=True), _FIND[8]),
+        Parameter("type", "query", required=True),
+        parameters.CONSUMER_ID,
+        body=shapes.BATCH_FIND,
         sample={"services": [{"service": {"appId": "default", "serviceName": "demo"}}]},
     ),
-    _row(
+    _done(
         "PUT",
-        "/instances/status",
+        f"{_V4}/instances/status",
         instances.set_many_status,
-        "service",
         "7.10",
-        sample={"matches": {"properties": {"name": "value"}}, "status": "DOWN"},
+        body=shapes.MANY_STATUS,
+        sample={"matches": _PROPERTIES, "status": "DOWN"},
     ),
-    _row("POST", "/dependencies", discovery.add_dependencies, "service", "8", sample={"dependencies": [_DEPENDENCY]}),
-    _row(
-        "PUT", "/dependencies", discovery.replace_dependencies, "service", "8", sample={"dependencies": [_DEPENDENCY]}
+    _done("POST", f"{_V4}/dependencies", discovery.add_dependencies, "8", body=shapes.DEPENDENCIES, sample=_DEPENDENCY),
+    _done(
+        "PUT",
+        f"{_V4}/dependencies",
+        discovery.replace_dependencies,
+        "8",
+        body=shapes.DEPENDENCIES,
+        sample=_DEPENDENCY,
     ),
 )
-
-
-def _plain(method: str, path: str, handler: Handler, resource: str, section: str, **more: object) -> Route:
-    about = (handler.__doc__ or "").strip().splitlines()[0]
-    return Route(method, path, handler, resource, about, section=section, **more)  # type: ignore[arg-type]
-
-
 _OVERVIEWS = (
-    _plain("GET", "/health", admin.health, "public", "10", tenancy=Tenancy.NONE),
-    _plain("GET", "/version", admin.version_v3, "public", "10", tenancy=Tenancy.NONE),
-    _plain("GET", f"{_V3}/version", admin.version_v3, "public", "10", tenancy=Tenancy.NONE),
-    _plain("GET", "/v4/:project/govern/microservices", govern.details, "service", "11.1", parameters=_GOVERN),
-    _plain("GET", "/v4/:project/govern/microservices/:serviceId", govern.one, "service", "11.1"),
-    _plain("GET", "/v4/:project/govern/relations", govern.relations, "service", "11.1", parameters=(_GOVERN[5],)),
-    _plain("GET", "/v4/:project/govern/apps", govern.apps, "service", "11.1", parameters=(_GOVERN[3], _GOVERN[5])),
-    _plain("GET", "/v4/:project/govern/statistics", govern.statistics, "service", "11.1"),
-    _plain("GET", "/v4/:project/admin/alarms", admin.alarms, "ops", "11.2"),
-    _plain("DELETE", "/v4/:project/admin/alarms", admin.forget_alarms, "ops", "11.2"),
-    _plain(
+    _row("GET", "/health", admin.health, "10", resource="public", tenancy=Tenancy.NONE),
+    _row("GET", "/version", admin.version_v3, "10", resource="public", tenancy=Tenancy.NONE),
+    _row("GET", f"{_GOVERN}/microservices", govern.details, "11.1", *parameters.GOVERN),
+    _row("GET", f"{_GOVERN}/microservices/:serviceId", govern.one, "11.1"),
+    _row("GET", f"{_GOVERN}/relations", govern.relations, "11.1", parameters.WITH_SHARED),
+    _row("GET", f"{_GOVERN}/apps", govern.apps, "11.1", parameters.ENVIRONMENT, parameters.WITH_SHARED),
+    _row("GET", f"{_GOVERN}/statistics", govern.statistics, "11.1"),
+    _row("GET", f"{_ADMIN}/alarms", admin.alarms, "11.2", resource="ops"),
+    _done("DELETE", f"{_ADMIN}/alarms", admin.forget_alarms, "11.2", resource="ops"),
+    _row(
         "GET",
-        "/v4/:project/admin/dump",
+        f"{_ADMIN}/dump",
         admin.dump,
-        "ops",
         "11.2",
-        parameters=(Parameter("options", "comma list of info, cache, all"),),
+        Parameter("options", "comma list of info, cache, all"),
+        resource="ops",
     ),
-    _plain("GET", "/v4/:project/admin/clusters", admin.clusters, "ops", "11.2"),
+    _row("GET", f"{_ADMIN}/clusters", admin.clusters, "11.2", resource="ops"),
 )
-
-
-def _aliases() -> Iterator[Route]:
-    for route in _BOTH:
-        path = _V3 + route.path.removeprefix(_V4)
-        yield Route(
-            route.method,
-            path,
-            route.handler,
-            route.resource,
-            route.about,
-            Tenancy.V3,
-            route.body_limit,
-            route.parameters,
-            route.sample,
-            route.section,
-        )
-
-
-ROUTES: tuple[Route, ...] = (*_BOTH, *_ONLY_V4, *_aliases(), *_OVERVIEWS)
+_ALIASES = tuple(replace(route, path=_V3 + route.path.removeprefix(_V4), tenancy=Tenancy.V3) for route in _BOTH)
+ROUTES: tuple[Route, ...] = (*_BOTH, *_ONLY_V4, *_ALIASES, *_OVERVIEWS)

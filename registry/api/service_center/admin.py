@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import orjson
 
@@ -63,7 +63,7 @@ async def forget_alarms(call: Call) -> Reply:
 
 async def clusters(call: Call) -> Reply:
     """GET admin/clusters: this engine is one cluster."""
-    return json_reply({"clusters": {"default": [f"http://{call.header('Host')}"]}})
+    return json_reply({"clusters": {"default": [f"{call.request.scheme}://{call.header('Host')}"]}})
 
 
 async def dump(call: Call) -> Reply:
@@ -85,9 +85,20 @@ def _dump(records: Iterable[Record]) -> Mapping[str, object]:
         name, value = _dumped(record)
         row = {"key": record.path, "rev": record.revision, "cluster": "default", "value": value}
         dumped.setdefault(name, []).append(row)
-        if isinstance(record, Service) and record.tags:
-            dumped.setdefault("serviceTags", []).append({**row, "value": record.tags})
+        if isinstance(record, Service):
+            for part, key, found in _indexes(record):
+                dumped.setdefault(part, []).append({**row, "key": key, "value": found})
     return dumped
+
+
+def _indexes(service: Service) -> Iterator[tuple[str, str, object]]:
+    """The parts of the dump that follow from a service: its index, its alias, its tags."""
+    place = f"{service.tenant}/{service.key.environment}/{service.key.app}"
+    yield "serviceIndexes", f"{place}/{service.key.name}/{service.version}", service.service_id
+    if service.alias:
+        yield "serviceAliases", f"{place}/{service.alias}/{service.version}", service.service_id
+    if service.tags:
+        yield "serviceTags", service.path, service.tags
 
 
 def _dumped(record: Record) -> tuple[str, object]:

@@ -27,7 +27,7 @@ async def details(call: Call) -> Reply:
     if options == {"statistics"}:
         return json_reply(statistics)
     query = call.query
-    properties = dict(_pair(text) for name, text in call.pairs if name == "property")
+    properties = [_pair(text) for name, text in call.pairs if name == "property"]
     selection = Selection(
         query.get("appId", ""), query.get("serviceName", ""), query.get("env", ""), properties, with_shared
     )

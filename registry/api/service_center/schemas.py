@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from registry.api.call import EMPTY, Call, Reply, json_reply
-from registry.api.checks import checked
+from registry.api.checks import checked, zero_or_one
 from registry.api.service_center import shapes
 from registry.api.service_center.services import service_id
 from registry.api.shapes import read, validate
@@ -23,11 +23,9 @@ async def get(call: Call) -> Reply:
 
 async def list_all(call: Call) -> Reply:
     """GET schemas, with their content where `withSchema=1`."""
-    wanted = call.query.get("withSchema", "0")
-    if wanted not in ("0", "1"):
-        raise invalid("parameter withSchema must be 1 or 0")
+    with_content = zero_or_one(call, "withSchema")
     schemas = call.engine.catalog.schemas.list(call.tenant, service_id(call))
-    listed = [schema_document(schema, with_content=wanted == "1") for schema in schemas]
+    listed = [schema_document(schema, with_content=with_content) for schema in schemas]
     return json_reply({"schemas": listed} if listed else {})
 
 

@@ -29,6 +29,8 @@ async def register(call: Call) -> Reply:
     try:
         await _register_belongings(call, name, given)
     except RegistryError as error:
+        if error.error.status >= 500:
+            raise
         raise invalid(f"errMessages: [{error.detail or error.error.message}]") from error
     return json_reply({"serviceId": name})
 

@@ -1,0 +1,50 @@
+"""The parameters of the Service Center API, as its description and docs/api.md name them. Protocol: Service Center section 2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from registry.api.call import Parameter
+from registry.api.service_center import shapes
+
+APP = Parameter("appId", "the provider's application", required=True, rule=shapes.APP_RULE)
+NAME = Parameter("serviceName", "the provider's name or alias", required=True, rule=shapes.FIND_NAME_RULE)
+ENVIRONMENT = Parameter("env", "the environment; for finds, where no consumer is named", rule=shapes.ENVIRONMENT_RULE)
+CONSUMER_ID = Parameter("X-ConsumerId", "the service that asks", "header", rule=shapes.CONSUMER_ID_RULE)
+CONSUMER = (
+    Parameter("tags", "comma list of tag keys that the service must have"),
+    Parameter("rev", "the revision that the client has: 304 where it is current"),
+    Parameter("noCache", "1 or true: ignore rev"),
+    CONSUMER_ID,
+)
+FIND = (
+    APP,
+    NAME,
+    ENVIRONMENT,
+    *CONSUMER,
+    Parameter("filterVersion", "this engine's own: only versions that a rule selects (latest, 1.0+, 1.0-2.0, 1.0.0)"),
+    Parameter("filterProperty", "this engine's own, repeatable: name:value that instances must have"),
+)
+EXISTENCE = (
+    Parameter("type", "microservice or schema", required=True),
+    *(Parameter(name, "the service") for name in ("appId", "serviceName", "version", "env")),
+    *(Parameter(name, "the schema") for name in ("serviceId", "schemaId")),
+)
+WITH_SHARED = Parameter("withShared", "1 or true: the shared services too")
+GOVERN = (
+    Parameter("options", "comma list of tags, instances, schemas, dependencies, statistics, all"),
+    *(Parameter(name, "exact match") for name in ("appId", "serviceName", "env")),
+    Parameter("property", "repeatable: name:value that services must have"),
+    WITH_SHARED,
+    Parameter("countOnly", "1: count instances"),
+)
+_OF_PATH = (
+    Parameter("serviceId", "the service", "path", required=True, rule=shapes.SERVICE_ID_RULE),
+    Parameter("instanceId", "the instance", "path", required=True, rule=shapes.INSTANCE_ID_RULE),
+    Parameter("schemaId", "the schema", "path", required=True, rule=shapes.SCHEMA_ID_RULE),
+)
+
+
+def of_path(path: str) -> Sequence[Parameter]:
+    """The parameters that a path names and that have a rule."""
+    return [parameter for parameter in _OF_PATH if f":{parameter.name}" in path.split("/")]
