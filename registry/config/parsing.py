@@ -1,0 +1,31 @@
+"""Where a text breaks the rules of its format: the one position that values and files of configuration are talked about with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in a text. Both count from 1; columns are characters."""
+
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"line {self.line}, column {self.column}"
+
+    @classmethod
+    def of(cls, text: str, offset: int) -> Position:
+        """The place of the character at an offset."""
+        before = text[:offset]
+        return cls(before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1)
+
+
+class ParseError(ValueError):
+    """A text that does not parse: where, and what is wrong there."""
+
+    def __init__(self, at: Position, why: str) -> None:
+        self.at = at
+        self.why = why
+        super().__init__(f"{at}: {why}")

@@ -1,0 +1,96 @@
+"""Java properties, read as `java.util.Properties.load` reads them, with the place of every key."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from registry.config.parsing import ParseError, Position
+
+_BREAK = re.compile(r"\r\n|\r|\n")
+_BLANKS = " \t\f"
+_KEY = re.compile(r"(?:\\.|[^\\=: \t\f])*")
+_SEPARATOR = re.compile(r"[ \t\f]*[=:]?[ \t\f]*")
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
+_MEANINGS = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One key with its value, and where the key begins."""
+
+    key: str
+    value: str
+    at: Position
+
+
+@dataclass(slots=True)
+class _Line:
+    """A logical line: the natural lines that backslashes join, and the offset and place at which each begins."""
+
+    text: str = ""
+    offsets: list[int] = field(default_factory=list)
+    places: list[Position] = field(default_factory=list)
+
+    def add(self, text: str, place: Position) -> None:
+        self.offsets.append(len(self.text))
+        self.places.append(place)
+        self.text += text
+
+    def place(self, offset: int) -> Position:
+        index = bisect_right(self.offsets, offset) - 1
+        begin = self.places[index]
+        return Position(begin.line, begin.column + offset - self.offsets[index])
+
+
+def parse_properties(text: str) -> Sequence[Property]:
+    """All properties in their order; the last of a key counts. Raises `ParseError`."""
+    return [_property(line) for line in _lines(text)]
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    """The logical lines. A comment is no part of one, but what a backslash joins may begin like a comment."""
+    line: _Line | None = None
+    for number, natural in enumerate(_BREAK.split(text), 1):
+        rest = natural.lstrip(_BLANKS)
+        if line is None:
+            if not rest or rest[0] in "#!":
+                continue
+            line = _Line()
+        goes_on = (len(rest) - len(rest.rstrip("\\"))) % 2 == 1
+        line.add(rest[:-1] if goes_on else rest, Position(number, len(natural) - len(rest) + 1))
+        if not goes_on:
+            if line.text:
+                yield line
+            line = None
+    if line is not None and line.text:
+        yield line
+
+
+def _property(line: _Line) -> Property:
+    key = _KEY.match(line.text)
+    assert key is not None  # noqa: S101  it matches the empty text too
+    separator = _SEPARATOR.match(line.text, key.end())
+    assert separator is not None  # noqa: S101  so does this
+    value = _unescaped(line, separator.end(), len(line.text))
+    return Property(_unescaped(line, 0, key.end()), value, line.place(0))
+
+
+def _unescaped(line: _Line, begin: int, end: int) -> str:
+    def meaning(found: re.Match[str]) -> str:
+        what = found[1]
+        if what == "u":
+            raise ParseError(line.place(begin + found.start()), r"\u needs four hexadecimal digits")
+        return chr(int(what[1:], 16)) if len(what) > 1 else _MEANINGS.get(what, what)
+
+    text = line.text[begin:end]
+    if "\\" not in text:
+        return text
+    # Java's characters are halves of UTF-16: two escapes may be one character.
+    halves = _ESCAPE.sub(meaning, text)
+    try:
+        return halves.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError as error:
+        raise ParseError(line.place(begin), r"half of a surrogate pair in a \u escape") from error
