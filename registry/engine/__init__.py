@@ -25,7 +25,7 @@ from registry.engine.alarms import Alarms
 from registry.engine.committer import Committer
 from registry.engine.stream import Stream
 from registry.errors import RegistryError
-from registry.ledger import Ledger
+from registry.ledger import Change, Ledger
 from registry.storage.port import Journal, JournalError
 
 T = TypeVar("T")
@@ -67,6 +67,7 @@ class Engine:
         )
         self.on_tick: list[Callable[[], None]] = []
         self._options = options
+        self._appear: Callable[[], Lease] | None = None
         self._own: Lease | None = None
 
     @staticmethod
@@ -78,19 +79,26 @@ class Engine:
         """Run a command; its result counts once the future, if there is one, is done. One that raises has changed nothing."""
         ledger = self.ledger
         ledger.author = author
+        before, changes = ledger.revision, list[Change]()
         try:
             result = command()
+            changes = ledger.take_changes()
+            stored = self.committer.enqueue(changes) if changes else None
         except BaseException:
-            ledger.undo(ledger.take_changes())
+            ledger.undo(changes or ledger.take_changes())
+            ledger.revision = before  # nobody has seen the ones after it
             raise
-        changes = ledger.take_changes()
-        return result, self.committer.enqueue(changes) if changes else None
+        return result, stored
 
     async def execute(self, command: Callable[[], T], author: str = "") -> T:
-        """Run a command and wait until its changes are stored."""
+        """Run a command and wait until its changes are stored; where it made none, until those are that it may have relied on."""
         result, stored = self.begin(command, author)
         if stored is not None:
             await stored
+        elif (pending := self.committer.last) is not None and not pending.done():
+            await asyncio.wait((pending,))
+            if not pending.cancelled():
+                pending.result()
         return result
 
     async def read(self, look: Callable[[], T]) -> T:
@@ -114,7 +122,7 @@ class Engine:
                 writer = tasks.create_task(self.committer.run())
                 ticker = tasks.create_task(self._tick_forever())
                 try:
-                    await self.execute(lambda: self.catalog.instances.enforce_properties(self.now()))
+                    await self._enforce_properties()
                     yield
                 finally:
                     await self._leave()
@@ -125,7 +133,10 @@ class Engine:
             await self.journal.close()
 
     async def register_itself(self, endpoints: Sequence[str], host_name: str, version: str) -> None:
-        """Appear as default/SERVICECENTER, as clients that look for their registry expect. Protocol: section 10."""
+        """Appear as default/SERVICECENTER, as clients that look for their registry expect. Protocol: section 10.
+
+        Where the journal cannot store that now, it is tried again until it can.
+        """
         service = {
             "environment": "development",
             "appId": "default",
@@ -137,17 +148,31 @@ class Engine:
             "properties": {"allowCrossApp": "true"},
         }
         instance = {"hostName": host_name, "endpoints": list(endpoints), "status": "UP"}
-        catalog, now = self.catalog, self.now()
+        catalog = self.catalog
 
         def command() -> Lease:
-            services, tenant = catalog.services, DEFAULT_TENANT
+            services, tenant, now = catalog.services, DEFAULT_TENANT, self.now()
             services.own_id = services.register(tenant, service, now)
             for stale in list(catalog.state.tenant(tenant).instances_of(services.own_id)):
                 catalog.instances.unregister(tenant, services.own_id, stale, now)
             name = catalog.instances.register(tenant, services.own_id, instance, now)
             return catalog.instances.heartbeat(tenant, services.own_id, name)
 
-        self._own = await self.execute(command)
+        await self._register_own(command)
+
+    async def _register_own(self, command: Callable[[], Lease]) -> None:
+        try:
+            self._own = await self.execute(command)
+            self._appear = None
+        except RegistryError as error:
+            self._appear = command
+            log.warning("engine.not_registered", error=str(error))
+
+    async def _enforce_properties(self) -> None:
+        try:
+            await self.execute(lambda: self.catalog.instances.enforce_properties(self.now()))
+        except RegistryError as error:
+            log.warning("properties.not_enforced", error=str(error))
 
     async def _replay(self) -> None:
         started = time.perf_counter()
@@ -157,8 +182,7 @@ class Engine:
                 self._restore(event.revision, event.key, event.body)
             events += len(batch)
         head = self.ledger.revision
-        await self.journal.compact(max(head - self._options.journal_history, 0))
-        self.committer.compacted(max(head - self._options.journal_history, 0))
+        await self.committer.compact_all(max(head - self._options.journal_history, 0))
         # Revisions that were seen but never stored must not be given out again with another meaning.
         self.ledger.revision = head + self._options.journal_queue if events else head
         self.config.state.begin_at(self.ledger.revision)
@@ -198,10 +222,14 @@ class Engine:
     async def _tick(self, seconds: float) -> None:
         if self._own is not None:
             self._own.beat()
+        if self._appear is not None and not self.committer.failing:
+            await self._register_own(self._appear)
         for callback in self.on_tick:
             callback()
         try:
-            lapse = await self.execute(lambda: self.catalog.expire(seconds, self.now()))
+            lapse, stored = self.begin(lambda: self.catalog.expire(seconds, self.now()))
+            if stored is not None:
+                await stored
         except RegistryError as error:
             log.warning("leases.not_ended", error=str(error))
             return
@@ -225,10 +253,9 @@ class Engine:
         self.stream.note(self.now(), name, lease.tenant, service, **facts)
 
     async def _leave(self) -> None:
-        own = self._own
+        own, self._own, self._appear = self._own, None, None
         if own is None:
             return
-        self._own = None
         with contextlib.suppress(RegistryError):
             await self.execute(
                 lambda: self.catalog.instances.unregister(own.tenant, own.service_id, own.instance_id, self.now())

@@ -4,12 +4,14 @@ While one transaction is on its way to the disk, the changes of all requests tha
 as often as it can answer, not once per request. Whoever caused a change waits for its transaction; watchers hear of it after that.
 
 Where the store fails, nothing that is not stored may stay: the failed changes and all queued behind them (which were decided on top of
-them) are taken back, newest first, and every waiter gets 500011. The next change tries the store again.
+them) are taken back, newest first, and every waiter gets 500011. From then on changes are refused at once, until the store, which is
+asked every second, takes what it is given again: nothing is shown meanwhile that would be taken back, and no client is the one that tries.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -23,6 +25,7 @@ from registry.storage.port import Event, Journal, JournalError
 
 _COMPACT_EVERY = 1000
 _COMPACT_STEP = 5000
+_PROBE_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +56,7 @@ class Committer:
         self._queue: deque[Group] = deque()
         self._wake = asyncio.Event()
         self._stopping = False
+        self.failing = False
         self._compacted = 0
         self._since_compaction = 0
         self.waiting = 0
@@ -65,31 +69,53 @@ class Committer:
     def enqueue(self, changes: list[Change]) -> asyncio.Future[None]:
         """Queue the changes; the future is done when they are stored, or fails with 500011 once they are taken back.
 
-        Raises 500011, with the changes taken back, where no more can wait.
+        Raises 500011, with nothing queued, where no more can wait or nothing can be stored.
         """
-        if self.waiting + len(changes) > self._limit or self._stopping:
-            self._ledger.undo(changes)
-            raise RegistryError(500011, "the engine is stopping" if self._stopping else "too many changes are waiting")
+        self._check_room(len(changes))
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append((changes, stored))
-        self.waiting += len(changes)
         self.last = stored
+        self.waiting += len(changes)
         self._wake.set()
         return stored
+
+    def _check_room(self, number: int) -> None:
+        if self._stopping:
+            raise RegistryError(500011, "the engine is stopping")
+        if self.failing:
+            raise RegistryError(500011, "the journal cannot store changes at the moment")
+        if self.waiting + number > self._limit:
+            raise RegistryError(500011, "too many changes are waiting")
 
     async def run(self) -> None:
         """Store what is committed, until `stop`; what was queued by then is stored first."""
         try:
             while self._queue or not self._stopping:
-                if not self._queue:
+                if self.failing:
+                    await self._try_again()
+                elif not self._queue:
                     self._wake.clear()
                     await self._wake.wait()
-                    continue
-                await self._store(self._take())
-                await self._compact()
+                else:
+                    await self._store(self._take())
+                    await self._compact()
         finally:
             self._stopping = True
             self._fail([], "the engine has stopped")
+
+    async def _try_again(self) -> None:
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PROBE_SECONDS):
+                await self._wake.wait()
+        try:
+            await self._journal.probe()
+        except JournalError as error:
+            self._alarms.activate(BACKEND, str(error))
+            return
+        self.failing = False
+        self._alarms.clear(BACKEND)
+        log.info("journal.recovered")
 
     def stop(self) -> None:
         """Take no more changes, and let `run` return."""
@@ -108,13 +134,13 @@ class Committer:
         changes = [change for group, _ in groups for change in group]
         started = time.perf_counter()
         try:
-            await self._journal.append([_event(change) for change in changes])
+            await self._journal.append([event_of(change) for change in changes])
         except JournalError as error:
+            self.failing = True
             self._alarms.activate(BACKEND, str(error))
             self._fail(groups, str(error))
             return
         self.observe(time.perf_counter() - started)
-        self._alarms.clear(BACKEND)
         self.commits += 1
         self.events += len(changes)
         self._since_compaction += len(changes)
@@ -142,18 +168,19 @@ class Committer:
         self._since_compaction = 0
         target = min(self._ledger.revision - self._history, self._compacted + _COMPACT_STEP)
         if target > self._compacted:
-            try:
-                await self._journal.compact(target)
-            except JournalError as error:
-                log.warning("journal.not_compacted", error=str(error))
-            self._compacted = target
+            await self.compact_all(target)
 
-    def compacted(self, revision: int) -> None:
-        """Start compacting after this revision: everything older was seen to at start-up."""
-        self._compacted = revision
+    async def compact_all(self, through: int) -> None:
+        """Drop what is superseded up to a revision. It is no fault where that cannot be done now: the next time does both."""
+        try:
+            await self._journal.compact(through)
+        except JournalError as error:
+            log.warning("journal.not_compacted", error=str(error))
+        self._compacted = through
 
 
-def _event(change: Change) -> Event:
+def event_of(change: Change) -> Event:
+    """What the journal stores of a change."""
     replaces = change.before.revision if change.before is not None else 0
     body = change.after.body if change.after is not None else None
     return Event(change.revision, replaces, change.record.path, body, change.at)

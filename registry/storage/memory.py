@@ -1,8 +1,11 @@
 """The journal in memory: what is appended is gone with the process."""
 
 from collections.abc import AsyncIterator, Sequence
+from itertools import pairwise
 
-from registry.storage.port import Event
+from registry.storage.port import Event, JournalError
+
+_EVENTS_A_READ = 5000
 
 
 class MemoryJournal:
@@ -15,14 +18,20 @@ class MemoryJournal:
         """Nothing to make ready."""
 
     async def read(self, after: int = 0) -> AsyncIterator[Sequence[Event]]:
-        """Yield the events newer than a revision."""
+        """Yield the events newer than a revision, some thousands at a time."""
         newer = [event for event in self._events if event.revision > after]
-        if newer:
-            yield newer
+        for start in range(0, len(newer), _EVENTS_A_READ):
+            yield newer[start : start + _EVENTS_A_READ]
 
     async def append(self, events: Sequence[Event]) -> None:
         """Keep the events."""
+        newest = self._events[-1].revision if self._events else 0
+        if any(later <= earlier for earlier, later in pairwise([newest, *(event.revision for event in events)])):
+            raise JournalError("an event of the same or a later revision is stored already")
         self._events.extend(events)
+
+    async def probe(self) -> None:
+        """There is always room."""
 
     async def compact(self, through: int) -> int:
         """Drop superseded events and spent tombstones up to a revision."""

@@ -57,7 +57,10 @@ class Journal(Protocol):
         """Yield the events newer than revision `after` in revision order, in batches of at most a few thousand."""
 
     async def append(self, events: Sequence[Event]) -> None:
-        """Make all events durable in one transaction, or none of them. Returns after the commit."""
+        """Make all events durable in one transaction, or none of them. Returns after the commit. A revision is stored once."""
+
+    async def probe(self) -> None:
+        """Return where an append would be stored: it is asked after one has failed, until it does. Leaves nothing behind."""
 
     async def compact(self, through: int) -> int:
         """Drop what is superseded up to revision `through`, tombstones included; return how many events went."""

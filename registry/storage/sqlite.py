@@ -1,45 +1,45 @@
 """The journal in one SQLite file, `waggle.db` in the data folder. See docs/decisions/001-journal.md.
 
 WAL with `synchronous=FULL`: a commit is on the disk when it returns. An append is one INSERT of many rows, which is one transaction and one
-trip to aiosqlite's thread. The file is migrated by the numbered steps of `MIGRATIONS`; `user_version` says how many it has had.
+trip to aiosqlite's thread.
 """
 
 from __future__ import annotations
 
-import os
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import aiosqlite
 
 from registry.storage.lock import FolderLock
 from registry.storage.port import Event, JournalError
+from registry.storage.sqlite_file import RESTORE, event_checksum, make_ready
 
-APPLICATION_ID = 0x57414747
-"""`WAGG`: marks the file as the engine's own."""
-
-MIGRATIONS: Sequence[str] = (
-    """
-    CREATE TABLE event (
-        revision INTEGER PRIMARY KEY,
-        replaces INTEGER NOT NULL,
-        key TEXT NOT NULL,
-        body BLOB,
-        at INTEGER NOT NULL
-    );
-    CREATE TABLE compaction (through INTEGER NOT NULL);
-    INSERT INTO compaction VALUES (0);
-    """,
-)
-"""Step n brings a file from version n to n + 1. Steps are only ever added."""
-
-_MAGIC = b"SQLite format 3\0"
 _ROWS_A_STATEMENT = 2000
 _ROWS_A_READ = 5000
-_CHECKED_WHOLE = 64 * 2**20
-_RESTORE = "restore a backup of the data folder, or move the file away to start empty"
+_COLUMNS = "revision, replaces, key, body, at, checksum"
+_OUTSIDE_THE_FILE = frozenset(
+    (
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+    )
+)
+_PROBE = """
+BEGIN IMMEDIATE;
+DROP TABLE IF EXISTS probe;
+CREATE TABLE probe AS SELECT zeroblob(65536) AS room;
+COMMIT;
+DROP TABLE probe;
+"""
+"""Takes more room than a usual commit does, so that a store which has little is not called well again and again."""
 
 
 class SqliteJournal:
@@ -59,76 +59,39 @@ class SqliteJournal:
         except OSError as error:
             raise JournalError(f"the data folder {self._folder} cannot be used: {error}") from error
         try:
-            unclean = self._inspect()
-            await self._connect()
-            await self._check(unclean=unclean)
-            await self._migrate()
+            await asyncio.to_thread(make_ready, self._file)
+            self._database = await aiosqlite.connect(self._file, isolation_level=None)
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=1000", "cache_size=-16000"):
+                await self._fetch(f"PRAGMA {pragma}")
         except BaseException as error:
             await self.close()
             if isinstance(error, sqlite3.Error | OSError):
-                raise JournalError(f"{self._file} cannot be opened: {error}; {_RESTORE}") from error
+                raise JournalError(f"{self._file} cannot be opened: {error}; {_advice(error)}") from error
             raise
-
-    def _inspect(self) -> bool:
-        """Look at the file before SQLite does, which would make a new one of nothing. Return whether it was left uncleanly."""
-        log = self._file.with_name("waggle.db-wal")
-        if not self._file.exists():
-            if log.exists() and log.stat().st_size:
-                raise JournalError(f"{self._file} is missing but its log {log.name} is there; {_RESTORE}")
-            os.close(os.open(self._file, os.O_CREAT | os.O_WRONLY, 0o600))
-            return False
-        unclean = log.exists() and log.stat().st_size > 0
-        with self._file.open("rb") as file:
-            head = file.read(len(_MAGIC))
-        if head != _MAGIC and not (head == b"" and unclean):
-            what = "is empty" if head == b"" else "is no SQLite file"
-            raise JournalError(f"{self._file} {what}; nothing was changed: {_RESTORE}")
-        return unclean
-
-    async def _connect(self) -> None:
-        self._database = await aiosqlite.connect(self._file, isolation_level=None)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=1000", "cache_size=-16000"):
-            await self._fetch(f"PRAGMA {pragma}")
-
-    async def _check(self, *, unclean: bool) -> None:
-        version = (await self._fetch("PRAGMA user_version"))[0][0]
-        application = (await self._fetch("PRAGMA application_id"))[0][0]
-        tables = (await self._fetch("SELECT count(*) FROM sqlite_schema"))[0][0]
-        if application != APPLICATION_ID and (tables or version or application):
-            raise JournalError(f"{self._file} was not written by waggle; give --data-dir another folder")
-        if version > len(MIGRATIONS):
-            raise JournalError(
-                f"{self._file} has format {version}, this waggle knows {len(MIGRATIONS)}: it was written by a newer version; "
-                "run that version, or restore a backup made by this one"
-            )
-        # The whole file is read through only where that is quick, or where a crash makes a torn page likely.
-        if unclean or self._file.stat().st_size <= _CHECKED_WHOLE:
-            found = (await self._fetch("PRAGMA quick_check(1)"))[0][0]
-            if found != "ok":
-                raise JournalError(f"{self._file} is corrupt ({found}); nothing was changed: {_RESTORE}")
-
-    async def _migrate(self) -> None:
-        version = (await self._fetch("PRAGMA user_version"))[0][0]
-        for number, step in enumerate(MIGRATIONS[version:], version + 1):
-            stamp = f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={number};"
-            await self._use().executescript(f"BEGIN IMMEDIATE; {step} {stamp} COMMIT;")
 
     async def read(self, after: int = 0) -> AsyncIterator[Sequence[Event]]:
         """Yield the events newer than a revision, some thousands at a time."""
-        sql = "SELECT revision, replaces, key, body, at FROM event WHERE revision > ? ORDER BY revision LIMIT ?"
+        sql = f"SELECT {_COLUMNS} FROM event WHERE revision > ? ORDER BY revision LIMIT ?"  # noqa: S608  constants only
         while True:
             try:
                 rows = await self._fetch(sql, (after, _ROWS_A_READ))
             except sqlite3.Error as error:
-                raise JournalError(f"{self._file} cannot be read: {error}; {_RESTORE}") from error
+                raise JournalError(f"{self._file} cannot be read: {error}; {_advice(error)}") from error
             if not rows:
                 return
-            yield [Event(*row) for row in rows]
+            yield [self._event(row) for row in rows]
             after = rows[-1][0]
+
+    def _event(self, row: sqlite3.Row) -> Event:
+        *facts, stored = row
+        if not _is_as_stored(facts, stored):
+            raise JournalError(f"{self._file} is corrupt (event {row[0]} of {row[2]!r} was altered); {RESTORE}")
+        return Event(*facts)
 
     async def append(self, events: Sequence[Event]) -> None:
         """Store the events in one transaction."""
         try:
+            await self._leave_transaction()
             if len(events) <= _ROWS_A_STATEMENT:
                 await self._insert(events)
             else:
@@ -137,9 +100,9 @@ class SqliteJournal:
             raise JournalError(f"{self._file} cannot be written: {error}") from error
 
     async def _insert(self, events: Sequence[Event]) -> None:
-        rows = ",".join(["(?,?,?,?,?)"] * len(events))
-        values = chain.from_iterable((e.revision, e.replaces, e.key, e.body, e.at) for e in events)
-        await self._fetch(f"INSERT INTO event VALUES {rows}", tuple(values))  # noqa: S608  question marks only
+        rows = ",".join(["(?,?,?,?,?,?)"] * len(events))
+        values = chain.from_iterable(_row(event) for event in events)
+        await self._fetch(f"INSERT INTO event ({_COLUMNS}) VALUES {rows}", tuple(values))  # noqa: S608  constants only
 
     async def _insert_many(self, events: Sequence[Event]) -> None:
         await self._fetch("BEGIN IMMEDIATE")
@@ -148,9 +111,21 @@ class SqliteJournal:
                 await self._insert(events[start : start + _ROWS_A_STATEMENT])
             await self._fetch("COMMIT")
         except BaseException:
-            if self._use().in_transaction:
-                await self._fetch("ROLLBACK")
+            await self._leave_transaction()
             raise
+
+    async def _leave_transaction(self) -> None:
+        """One that failed may be open still; what is written next must not become part of it."""
+        if self._use().in_transaction:
+            await self._fetch("ROLLBACK")
+
+    async def probe(self) -> None:
+        """Write something of a usual commit's size and take it out again."""
+        try:
+            await self._leave_transaction()
+            await self._use().executescript(_PROBE)
+        except (sqlite3.Error, OSError) as error:
+            raise JournalError(f"{self._file} cannot be written: {error}") from error
 
     async def compact(self, through: int) -> int:
         """Drop what is superseded up to a revision. Work grows with what was appended since the last time, not with the file."""
@@ -191,6 +166,24 @@ class SqliteJournal:
         if self._database is None:
             raise JournalError(f"{self._file} is closed")
         return self._database
+
+
+def _advice(error: Exception) -> str:
+    if isinstance(error, OSError) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUTSIDE_THE_FILE:
+        return "see whether the disk has room and this user may write to the data folder"
+    return RESTORE
+
+
+def _is_as_stored(facts: list[Any], checksum: int) -> bool:
+    try:
+        return event_checksum(*facts) == checksum
+    except TypeError:  # a flipped bit can make a number of a text
+        return False
+
+
+def _row(event: Event) -> tuple[object, ...]:
+    facts = (event.revision, event.replaces, event.key, event.body, event.at)
+    return *facts, event_checksum(*facts)
 
 
 def _files(file: Path) -> Iterable[Path]:

@@ -1,0 +1,1 @@
+"""The journal port, its adapters, and the committer that writes to it."""
