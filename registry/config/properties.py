@@ -52,20 +52,17 @@ def parse_properties(text: str) -> Sequence[Property]:
 
 def _lines(text: str) -> Iterator[_Line]:
     """The logical lines. A comment is no part of one, but what a backslash joins may begin like a comment."""
-    line: _Line | None = None
+    line = _Line()
     for number, natural in enumerate(_BREAK.split(text), 1):
         rest = natural.lstrip(_BLANKS)
-        if line is None:
-            if not rest or rest[0] in "#!":
-                continue
-            line = _Line()
+        if not line.text and (not rest or rest[0] in "#!"):
+            continue
         goes_on = (len(rest) - len(rest.rstrip("\\"))) % 2 == 1
         line.add(rest[:-1] if goes_on else rest, Position(number, len(natural) - len(rest) + 1))
         if not goes_on:
-            if line.text:
-                yield line
-            line = None
-    if line is not None and line.text:
+            yield line
+            line = _Line()
+    if line.text:
         yield line
 
 
