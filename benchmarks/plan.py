@@ -1,0 +1,28 @@
+"""How much is done: the whole, and a quick run that shows that everything works and says nothing about speed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`rounds` runs of each load, each of so many `seconds`, after a check of `check_seconds`; 0 seconds: the check is all there is.
+
+    `patience` is how many seconds a change may take to reach all watchers; `populations` are the numbers of instances that memory is
+    measured with.
+    """
+
+    rounds: int = 3
+    seconds: int = 4
+    check_seconds: int = 1
+    instances: int = 1000
+    watchers: int = 1000
+    changes: int = 100
+    patience: float = 20.0
+    populations: Sequence[int] = (10_000, 100_000)
+
+
+FULL = Plan()
+QUICK = Plan(rounds=1, seconds=0, instances=100, watchers=20, changes=5, populations=(100, 300))

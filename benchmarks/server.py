@@ -1,0 +1,85 @@
+"""The servers under load: one at an address, or an engine that is started for it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import aiohttp
+
+from benchmarks.sample import LoadFailedError, Sample
+from tests.engine import EngineProcess
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server by its address; `pid` is its process, where that is ours to look at."""
+
+    label: str
+    url: str
+    version: str
+    pid: int | None = None
+
+    def cpu_seconds(self) -> float | None:
+        """What the process has spent of the processors so far."""
+        if self.pid is None:
+            return None
+        facts = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(facts[11]) + int(facts[12])) / _TICKS
+
+    def with_cpu(self, sample: Sample, before: float | None) -> Sample:
+        """The sample with what each answer took of the process since `before`."""
+        now = self.cpu_seconds()
+        if now is None or before is None:
+            return sample
+        return replace(sample, cpu_us=(now - before) * 1e6 / sample.count)
+
+
+@contextlib.asynccontextmanager
+async def own_engine() -> AsyncIterator[EngineProcess]:
+    """A `waggle serve` on a free port with a data folder that goes with it. Raises `LoadFailedError` where it does not start."""
+    with tempfile.TemporaryDirectory(prefix="waggle-benchmark-") as folder:
+        engine = EngineProcess(Path(folder, "data"))
+        try:
+            await start(engine)
+            yield engine
+        finally:
+            if engine.process is not None:
+                await engine.kill()
+
+
+async def start(engine: EngineProcess) -> None:
+    """Start an engine, or start it again. Raises `LoadFailedError`."""
+    try:
+        await engine.start()
+    except (AssertionError, TimeoutError) as error:
+        raise LoadFailedError(f"the engine does not start: {error}") from error
+
+
+@contextlib.asynccontextmanager
+async def server_at(url: str, label: str) -> AsyncIterator[Server]:
+    """The server at an address, or an own engine where there is none. Raises `LoadFailedError` where none answers."""
+    if url:
+        yield Server(label, url, await _version(url))
+        return
+    async with own_engine() as engine:
+        yield Server(label, engine.url, await _version(engine.url), engine.pid)
+
+
+async def _version(url: str) -> str:
+    """What the server says of itself; every Service Center does."""
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
+            session.get(f"{url}/v4/default/registry/version") as response,
+        ):
+            facts = await response.json(content_type=None) if response.status == 200 else {}
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise LoadFailedError(f"no Service Center answers at {url}: {error}") from error
+    return str(facts.get("version", "")) if isinstance(facts, dict) else ""
