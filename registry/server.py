@@ -15,7 +15,7 @@ import uvloop
 from aiohttp import web
 
 from registry import __version__
-from registry.api.call import Call
+from registry.api.call import SERVER, Call, Reply
 from registry.api.connection import HotServer
 from registry.api.events import EventStreams
 from registry.api.gate import Gate
@@ -58,10 +58,9 @@ class Server:
         )
         self.pollers = Pollers(self.engine, settings.poll_max)
         self.streams = EventStreams(self.engine, settings.stream_max)
-        name = f"SERVICECENTER/{__version__}"
         self.hot = HotPath(
             self.engine,
-            name,
+            SERVER,
             size=settings.hot_path_entries,
             largest=settings.max_instance_body_bytes,
             enabled=settings.hot_path,
@@ -91,7 +90,7 @@ class Server:
                 "max_config_body_bytes",
             )
         }
-        self._gate = Gate(self.engine, routes, self, server=name, body_limits=limits, timeout=settings.request_timeout)
+        self._gate = Gate(self.engine, routes, self, body_limits=limits, timeout=settings.request_timeout)
         self._gate.learn = self.hot.learn
         self._gate.observe = metrics.observe
         self.engine.on_tick += [self.hot.tick, self._http.sweep, Collector().tick]
@@ -100,11 +99,11 @@ class Server:
         """A long poll; whether a change ended it."""
         return await self.pollers.poll(call, topic, seconds)
 
-    async def watch(self, call: Call) -> web.StreamResponse:
+    async def watch(self, call: Call) -> Reply | web.StreamResponse:
         """A websocket of a watching service."""
         return await self.watchers.watch(call)
 
-    async def beat(self, call: Call) -> web.StreamResponse:
+    async def beat(self, call: Call) -> Reply | web.StreamResponse:
         """A websocket whose pongs are heartbeats."""
         return await self.watchers.beat(call)
 

@@ -110,7 +110,8 @@ class Client:
         self, method: str, path: str, body: object = None, expect: int | None = None, **headers: str
     ) -> tuple[int, object, aiohttp.typedefs.LooseHeaders]:
         """Status, decoded body (`None` where empty) and headers; a path without `/v…` is one of the registry's."""
-        url = self.url + path if path.startswith(("/v", "/health", "/waggle", "/metrics")) else self.registry + path
+        whole = path.startswith(("/v", "/registry/", "/health", "/waggle", "/metrics", "/openapi"))
+        url = self.url + path if whole else self.registry + path
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         async with self.session.request(method, url, json=body, headers={**self._headers, **named}) as response:
             payload = await response.read()

@@ -8,7 +8,8 @@ import re
 
 from aiohttp import web
 
-from registry.api.call import EVENTS_TYPE, SERVER, Call
+from registry.api.call import EVENTS_TYPE, Call
+from registry.api.gate import common_headers
 from registry.engine import Engine
 from registry.engine.stream import Notice, Position
 from registry.errors import RegistryError, invalid
@@ -54,7 +55,7 @@ class EventStreams:
             leave()
 
     async def _serve(self, call: Call, waiting: _Waiting) -> web.StreamResponse:
-        headers = {"Content-Type": EVENTS_TYPE, "Cache-Control": "no-store", "Server": SERVER}
+        headers = {"Content-Type": EVENTS_TYPE, **common_headers(call.request), "Cache-Control": "no-store"}
         response = web.StreamResponse(headers=headers)
         await response.prepare(call.request)
         await response.write(b": waggle\n\n")

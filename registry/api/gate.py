@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 import structlog
 from aiohttp import HttpVersion11, web
 
-from registry.api.call import Call, Listeners, Reply, Route, Tenancy, json_reply
+from registry.api.call import SERVER, Call, Listeners, Reply, Route, Tenancy, json_reply
 from registry.api.router import Router, params_of
 from registry.engine import Engine
 from registry.engine.alarms import INTERNAL
@@ -45,14 +45,12 @@ class Gate:
         routes: Sequence[Route],
         listeners: Listeners,
         *,
-        server: str,
         body_limits: Mapping[str, int],
         timeout: float,
     ) -> None:
         self._engine = engine
         self._router = Router(routes)
         self._listeners = listeners
-        self._server = server
         self._body_limits = body_limits
         self._timeout = timeout
         self.learn: Callable[[Call, Reply], None] = lambda _call, _reply: None
@@ -67,10 +65,7 @@ class Gate:
 
     def render(self, request: web.BaseRequest, reply: Reply) -> web.Response:
         """The answer with the headers that all answers have, compressed where the client takes that."""
-        headers = {"Content-Type": reply.content_type, "Server": self._server, "Vary": "Origin, Accept-Encoding"}
-        headers.update(reply.headers)
-        if "Origin" in request.headers and request.method in _CORS_METHODS - {"OPTIONS"}:
-            headers["Access-Control-Allow-Origin"] = "*"
+        headers = {"Content-Type": reply.content_type, **common_headers(request), **reply.headers}
         body = reply.body
         if len(body) >= COMPRESSED_FROM and accepts_gzip(request.headers.get("Accept-Encoding", "")):
             body = gzip(body)
@@ -147,6 +142,14 @@ class Gate:
         except TimeoutError as error:
             raise invalid("the body did not arrive in time") from error
         return bytes(body)
+
+
+def common_headers(request: web.BaseRequest) -> dict[str, str]:
+    """The headers that all answers have, websockets aside. Sections 1.3 to 1.5."""
+    headers = {"Server": SERVER, "Vary": "Origin, Accept-Encoding"}
+    if "Origin" in request.headers and request.method in _CORS_METHODS - {"OPTIONS"}:
+        headers["Access-Control-Allow-Origin"] = "*"
+    return headers
 
 
 def _check_size(body: bytes | bytearray, limit: int) -> None:

@@ -15,7 +15,7 @@ import orjson
 import structlog
 from aiohttp import WSMsgType, web
 
-from registry.api.call import SERVER, Call
+from registry.api.call import SERVER, Call, Reply
 from registry.api.service_center.instances import instance_id
 from registry.api.service_center.services import service_id
 from registry.catalog.records import CatalogChange, Instance, Service
@@ -64,13 +64,12 @@ class Watchers:
         """How many websockets are open."""
         return len(self._sockets)
 
-    async def watch(self, call: Call) -> web.StreamResponse:
+    async def watch(self, call: Call) -> Reply | web.StreamResponse:
         """GET microservices/:serviceId/watcher: changes of what the service depends on."""
         name, tenant = service_id(call), call.tenant
-        response, refused = await self._accept(call)
-        if refused:
+        response = await self._accept(call)
+        if isinstance(response, Reply):
             return response
-        assert isinstance(response, web.WebSocketResponse)  # noqa: S101  accepted
         socket = self._socket(call.request)
         if name not in self._engine.catalog.state.existing(tenant).services:
             _dismiss(socket)
@@ -85,13 +84,12 @@ class Watchers:
                 self._by_consumer.pop((tenant, name), None)
         return response
 
-    async def beat(self, call: Call) -> web.StreamResponse:
+    async def beat(self, call: Call) -> Reply | web.StreamResponse:
         """GET microservices/:serviceId/instances/:instanceId/heartbeat: every pong renews the lease."""
         owner, name, tenant = service_id(call), instance_id(call), call.tenant
-        response, refused = await self._accept(call)
-        if refused:
+        response = await self._accept(call)
+        if isinstance(response, Reply):
             return response
-        assert isinstance(response, web.WebSocketResponse)  # noqa: S101  accepted
 
         def renew() -> bool:
             try:
@@ -106,18 +104,17 @@ class Watchers:
             await response.close(code=_GONE, message=_GONE_REASON.encode())
         return response
 
-    async def _accept(self, call: Call) -> tuple[web.StreamResponse, bool]:
+    async def _accept(self, call: Call) -> Reply | web.WebSocketResponse:
         # aiohttp refuses a message of the largest size itself.
         largest = _LARGEST_MESSAGE + 1
         response = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=largest, timeout=5.0)
         response.headers["Server"] = SERVER
         if not response.can_prepare(call.request):
-            headers = {"Sec-Websocket-Version": "13", "Server": SERVER}
-            return web.Response(status=400, text="Bad Request\n", headers=headers), True
+            return Reply(400, b"Bad Request\n", headers={"Sec-Websocket-Version": "13"})
         if len(self._sockets) >= self._limit:
             raise RegistryError(400100, f"no quota to watch, max num is {self._limit}")
         await response.prepare(call.request)
-        return response, False
+        return response
 
     def _socket(self, request: web.BaseRequest) -> _Socket:
         transport = request.transport

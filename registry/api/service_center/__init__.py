@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from registry.api.call import TEXT_TYPE, WEBSOCKET, Call, Handler, Parameter, Route, Tenancy
+from registry.api.call import TEXT_TYPE, WEBSOCKET, Call, Handler, Parameter, Reply, Route, Tenancy
 from registry.api.service_center import admin, discovery, govern, instances, parameters, schemas, services, shapes
 
 _V4 = "/v4/:project/registry"
@@ -29,13 +29,13 @@ _DEPENDENCY = {"dependencies": [{"consumer": _NAMED, "providers": [{"serviceName
 _NO_SELF = (Parameter("noSelf", "1: without the service itself"),)
 
 
-async def watch(call: Call) -> web.StreamResponse:
+async def watch(call: Call) -> Reply | web.StreamResponse:
     """GET microservices/:serviceId/watcher."""
     assert call.listeners is not None  # noqa: S101  the gate gives them to every call
     return await call.listeners.watch(call)
 
 
-async def beat(call: Call) -> web.StreamResponse:
+async def beat(call: Call) -> Reply | web.StreamResponse:
     """GET microservices/:serviceId/instances/:instanceId/heartbeat."""
     assert call.listeners is not None  # noqa: S101  the gate gives them to every call
     return await call.listeners.beat(call)

@@ -1,0 +1,28 @@
+"""Fixtures of the API's tests: one engine for all tests of a module, which keep apart by their domain."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.engine import Client, EngineProcess, client_of, running_engine
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_engine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[EngineProcess]:
+    """An engine with the settings that the module calls SETTINGS."""
+    settings = getattr(request.module, "SETTINGS", {})
+    async with running_engine(tmp_path_factory.mktemp("engine") / "data", **settings) as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def api(shared_engine: EngineProcess) -> AsyncIterator[Client]:
+    """A client of the module's engine, in a domain of its own."""
+    async with client_of(shared_engine.url, f"d{uuid.uuid4().hex[:8]}") as made:
+        yield made
