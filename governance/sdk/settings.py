@@ -189,7 +189,6 @@ def _properties(sources: Sources, environ: Mapping[str, str]) -> dict[str, objec
 
 def _complaint(problem: ErrorDetails, given: Mapping[str, Given], zone: Mapping[str, Given]) -> str:
     field, *rest = map(str, problem["loc"])
-    text = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "missing":
         keys = ZONE_KEYS[rest[0]] if rest else KEYS[field]
         return (
@@ -198,5 +197,7 @@ def _complaint(problem: ErrorDetails, given: Mapping[str, Given], zone: Mapping[
     if problem["type"] == "extra_forbidden":
         return f"{field}: there is no such setting"
     found = zone.get(rest[0]) if field == "data_center" and rest else given.get(field)
-    place = f"{found.place}: " if found else ""
-    return f"{place}{field}: {text}, not {found.text if found else problem['input']!r}"
+    place = f"{found.place}: {field}" if found else field
+    if problem["type"] == "value_error":
+        return f"{place}: {problem['msg'].removeprefix('Value error, ')}"
+    return f"{place}: {problem['msg']}, not {found.text if found else problem['input']!r}"

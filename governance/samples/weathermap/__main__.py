@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, NamedTuple
 
 import typer
@@ -15,10 +16,10 @@ from governance.samples.weathermap import schemas
 from governance.samples.weathermap.demo import demo
 from governance.samples.weathermap.edge import edge_service
 from governance.samples.weathermap.fusion import fusionweather
-from governance.samples.weathermap.service import listening, run_registered, serve, settings_for
+from governance.samples.weathermap.service import almanac, listening, run_registered, serve, settings_for
 from governance.samples.weathermap.weather import forecast, weather, weather_beta
 from governance.samples.weathermap.web_page import weathermapweb
-from governance.sdk import Microservice
+from governance.sdk import Microservice, SettingsError
 
 
 class Sample(NamedTuple):
@@ -43,15 +44,18 @@ app.command("demo")(demo)
 
 Host = Annotated[str, typer.Option(envvar="HOST", help="Address to listen on and to be registered with.")]
 PortOption = Annotated[int, typer.Option(envvar="PORT", help="Port; 0: the service's own.")]
+Advertise = Annotated[str, typer.Option(help="Host to be registered with, where it is not the one to listen on.")]
 Engine = Annotated[str, typer.Option(help="Addresses of the engine; empty: PAAS_CSE_SC_ENDPOINT or 127.0.0.1:30100.")]
 
 
 def _add(name: str, sample: Sample) -> None:
     @app.command(name, help=f"Run {name} ({sample.name} {sample.version}, port {sample.port}).")
-    def command(host: Host = "127.0.0.1", port: PortOption = 0, engine: Engine = "", advertise: str = "") -> None:
+    def command(host: Host = "127.0.0.1", port: PortOption = 0, engine: Engine = "", advertise: Advertise = "") -> None:
         own = port or sample.port
-        settings = settings_for(sample.name, sample.version, advertise or host, own, engine, sample.schema)
-        asyncio.run(run_registered(settings, sample.make, host, own))
+        with _plainly_told():
+            settings = settings_for(sample.name, sample.version, advertise or host, own, engine, sample.schema)
+            almanac(os.environ)
+            asyncio.run(run_registered(settings, sample.make, host, own))
 
 
 for _name, _sample in SAMPLES.items():
@@ -59,11 +63,21 @@ for _name, _sample in SAMPLES.items():
 
 
 @app.command("weathermapweb")
-def _web(host: Host = "127.0.0.1", port: PortOption = 3000) -> None:
-    """Run the page's server; SERVICE_ADDR is the edge's host:port."""
+def _web(host: Host = "127.0.0.1", port: PortOption = 0) -> None:
+    """Run the page's server (port 3000); SERVICE_ADDR is the edge's host:port."""
     address = os.environ.get("SERVICE_ADDR", "127.0.0.1:3010")
-    with listening(host, port or 3000) as listener:
+    with _plainly_told(), listening(host, port or 3000) as listener:
         asyncio.run(serve(weathermapweb(address), listener))
+
+
+@contextlib.contextmanager
+def _plainly_told() -> Iterator[None]:
+    """A port that is taken or a setting that is wrong is one line, and status 1."""
+    try:
+        yield
+    except (OSError, SettingsError) as error:
+        typer.secho(str(error), fg="red", err=True)
+        raise typer.Exit(1) from error
 
 
 if __name__ == "__main__":

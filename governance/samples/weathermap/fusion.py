@@ -41,6 +41,6 @@ async def _part(service: Microservice, url: str, wanted: Mapping[str, str]) -> M
                 part: Mapping[str, object] = await answer.json()
                 return part
             log.warning("provider.refused", url=url, status=answer.status)
-    except (NoInstanceError, aiohttp.ClientError, TimeoutError, OSError) as error:
+    except (NoInstanceError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         log.warning("provider.failed", url=url, error=str(error) or type(error).__name__)
     return {}

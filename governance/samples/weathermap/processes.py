@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import shlex
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -28,18 +29,21 @@ class Member:
 
 
 class Fleet:
-    """Runs its members for as long as the block lasts. Each logs to `<folder>/<name>.log`."""
+    """Runs its members for as long as the block lasts. Each logs to `<folder>/<name>.log`. `ended` is told who ends by itself."""
 
-    def __init__(self, folder: Path, members: Sequence[Member]) -> None:
+    def __init__(self, folder: Path, members: Sequence[Member], ended: Callable[[str], None]) -> None:
         self._folder = folder
         self._members = members
+        self._ended = ended
         self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._waits: dict[str, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Fleet:
         self._folder.mkdir(parents=True, exist_ok=True)
         try:
             for member in self._members:
                 self._running[member.name] = await self._start(member)
+                self._waits[member.name] = asyncio.create_task(self._wait_for(member.name))
         except BaseException:
             await self._end()
             raise
@@ -50,21 +54,20 @@ class Fleet:
     ) -> None:
         await self._end()
 
-    async def first_death(self) -> str:
-        """The name of the first process that ends."""
-        waits = {asyncio.ensure_future(process.wait()): name for name, process in self._running.items()}
-        try:
-            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            return waits[done.pop()]
-        finally:
-            for wait in waits:
-                wait.cancel()
-
     def obituary(self, name: str) -> str:
         """What to say of a process that ended by itself."""
         log = self._log(name)
-        last = "\n".join(log.read_text(errors="replace").splitlines()[-8:]) if log.exists() else ""
+        last = "\n".join(log.read_text(errors="replace").splitlines()[-3:]) if log.exists() else ""
         return f"{name} has ended with status {self._running[name].returncode}; the end of {log}:\n{last}"
+
+    def revival(self, name: str) -> str:
+        """The command line that starts a process again."""
+        member = next(member for member in self._members if member.name == name)
+        return shlex.join([*(f"{key}={value}" for key, value in member.environment.items()), *member.command])
+
+    async def _wait_for(self, name: str) -> None:
+        await self._running[name].wait()
+        self._ended(name)
 
     async def _start(self, member: Member) -> asyncio.subprocess.Process:
         with self._log(member.name).open("ab") as log:
@@ -75,7 +78,7 @@ class Fleet:
                 stderr=log,
                 env={**os.environ, **member.environment},
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=_dying_with(os.getpid()),
             )
 
     def _log(self, name: str) -> Path:
@@ -86,17 +89,22 @@ class Fleet:
         for process in reversed(self._running.values()):
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
-        waits = [asyncio.ensure_future(process.wait()) for process in self._running.values()]
-        if waits:
-            await asyncio.wait(waits, timeout=_GRACE_SECONDS)
+        if self._waits:
+            await asyncio.wait(self._waits.values(), timeout=_GRACE_SECONDS)
         for process in self._running.values():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-        if waits:
-            await asyncio.wait(waits)
+        if self._waits:
+            await asyncio.wait(self._waits.values())
 
 
-def _die_with_parent() -> None:
-    """Linux ends the child when the demo is killed outright."""
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _dying_with(parent: int) -> Callable[[], None]:
+    """What lets Linux end a child when the demo is killed outright. It runs in the child, before its command."""
+
+    def arrange() -> None:
+        if _LIBC is not None:
+            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+            if os.getppid() != parent:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    return arrange

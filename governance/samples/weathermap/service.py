@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from governance.samples.weathermap.data import Almanac
-from governance.sdk import Microservice, ServiceSettings
+from governance.sdk import Microservice, ServiceSettings, SettingsError
 from governance.sdk.logs import logger
 
 APP = "weathermap"
@@ -20,9 +20,12 @@ log = logger(__name__)
 
 
 def almanac(environ: Mapping[str, str]) -> Almanac:
-    """The almanac of WEATHERMAP_SEED and WEATHERMAP_DATE (YYYY-MM-DD)."""
+    """The almanac of WEATHERMAP_SEED and WEATHERMAP_DATE (YYYY-MM-DD; none: today). Raises `SettingsError`."""
     date = environ.get("WEATHERMAP_DATE")
-    today = datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=UTC) if date else None
+    try:
+        today = datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=UTC) if date else None
+    except ValueError as error:
+        raise SettingsError(f"variable WEATHERMAP_DATE: {date!r} is no date such as 2026-11-24") from error
     return Almanac(environ.get("WEATHERMAP_SEED", "waggle"), today)
 
 
@@ -30,10 +33,10 @@ def settings_for(name: str, version: str, host: str, port: int, engine: str, sch
     """The settings of one of the sample's services."""
     given: dict[str, object] = {"app": APP, "name": name, "endpoints": (f"rest://{host}:{port}",)}
     given |= {"schemas": {name: schema} if schema else {}, "heartbeat_interval": 10.0, "pull_interval": 15.0}
-    if "CAS_INSTANCE_VERSION" not in os.environ:
+    if not os.environ.get("CAS_INSTANCE_VERSION"):
         given["version"] = version
     if engine:
-        given["addresses"] = tuple(engine.split(","))
+        given["addresses"] = engine
     return ServiceSettings.load(None, os.environ, **given)
 
 
@@ -68,7 +71,10 @@ async def health(_request: web.Request) -> web.Response:
 def listening(host: str, port: int) -> socket.socket:
     """A socket that takes connections from now on; they wait until `serve` answers. Raises `OSError` where the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=128)
+    try:
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        raise OSError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
 
 
 async def serve(

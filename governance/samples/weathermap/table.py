@@ -8,6 +8,8 @@ import aiohttp
 from rich.table import Table
 from rich.text import Text
 
+_PATIENCE = aiohttp.ClientTimeout(total=3)
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -36,7 +38,7 @@ async def read_overview(session: aiohttp.ClientSession, engine: str) -> Overview
     """Ask the engine; nothing where it does not answer."""
     url = f"{engine}/v4/default/govern/microservices?options=instances"
     try:
-        async with session.get(url) as answer:
+        async with session.get(url, timeout=_PATIENCE) as answer:
             found = (await answer.json()).get("allServicesDetail", []) if answer.status == 200 else []
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
         return Overview()

@@ -24,15 +24,19 @@ def _app(path: str, service: Microservice, answer: Callable[[str], Mapping[str, 
 
 def weather(service: Microservice) -> web.Application:
     """The weather now."""
-    return _app("/weather/show", service, almanac(os.environ).current)
+    return _app("/weather/show", service, lambda city: almanac(os.environ).current(city))
 
 
 def weather_beta(service: Microservice) -> web.Application:
     """The weather now, with the UV index: the next version of weather."""
-    known = almanac(os.environ)
-    return _app("/weather/show", service, lambda city: {**known.current(city), **known.ultraviolet(city)})
+
+    def answer(city: str) -> Mapping[str, object]:
+        known = almanac(os.environ)
+        return {**known.current(city), **known.ultraviolet(city)}
+
+    return _app("/weather/show", service, answer)
 
 
 def forecast(service: Microservice) -> web.Application:
     """The next days."""
-    return _app("/forecast/show", service, almanac(os.environ).forecast)
+    return _app("/forecast/show", service, lambda city: almanac(os.environ).forecast(city))
