@@ -59,6 +59,11 @@ CONFIG_CATALOGUE = _by_code(
             "an item of an import that is there already, and all after it, with override=abort",
         ),
         ErrorCode(
+            400006,
+            "value does not parse",
+            "a json, yaml, properties, ini or xml value that is none, without force; by KIE only while config_check_values is on",
+        ),
+        ErrorCode(
             404001, "record does not exist", "an unknown key-value, a history or polling record that is not there"
         ),
         ErrorCode(409001, "record already exist", "creating a key that exists with the same labels"),

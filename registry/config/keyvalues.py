@@ -31,11 +31,15 @@ class KeyValues:
         """The key-value with the key and the labels of a draft, if there is one."""
         return self._state.table(tenant).by_id.get(id_of(tenant, draft.key, draft.labels))
 
+    def check_room(self, tenant: str, more: int) -> None:
+        """Raise 422001 where so many more key-values are more than the quota."""
+        if len(self._state.table(tenant).by_id) + more > self._quota:
+            raise ConfigError(422001, f"quota is not enough(reached maximum allowed quota: {self._quota})")
+
     def create(self, tenant: str, draft: Draft, now: int) -> KeyValue:
         """Create a key-value. Raises 400001, 409001, 422001."""
         check_draft(draft)
-        if len(self._state.table(tenant).by_id) >= self._quota:
-            raise ConfigError(422001, f"quota is not enough(reached maximum allowed quota: {self._quota})")
+        self.check_room(tenant, 1)
         if self.named(tenant, draft) is not None:
             raise ConfigError(409001, "kv already exists")
         revision, seconds = self._state.ledger.next_revision(), now // 1000

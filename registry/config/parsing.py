@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from dataclasses import dataclass
 
 
@@ -15,11 +17,17 @@ class Position:
     def __str__(self) -> str:
         return f"line {self.line}, column {self.column}"
 
-    @classmethod
-    def of(cls, text: str, offset: int) -> Position:
+
+class Places:
+    """The places of a text's characters by their offset."""
+
+    def __init__(self, text: str) -> None:
+        self._begins = [0, *(found.end() for found in re.finditer("\n", text))]
+
+    def at(self, offset: int) -> Position:
         """The place of the character at an offset."""
-        before = text[:offset]
-        return cls(before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1)
+        line = bisect_right(self._begins, offset)
+        return Position(line, offset - self._begins[line - 1] + 1)
 
 
 class ParseError(ValueError):

@@ -1,0 +1,89 @@
+"""Whether a value is what its type says. Each check raises `ParseError` with the place in the value.
+
+The original stores anything; clients then skip what does not parse, or fail with it (protocol: KIE section C.1). Text is anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from xml.parsers import expat
+
+import orjson
+
+from registry.config.flatten import flatten_yaml
+from registry.config.parsing import ParseError, Position
+from registry.config.properties import parse_properties
+
+_BLANKS = " \t"
+
+
+def check_value(value_type: str, value: str) -> None:
+    """Raise `ParseError` for a value that does not parse as its type. A large YAML value takes seconds."""
+    check = _CHECKS.get(value_type)
+    if check is not None:
+        check(value)
+
+
+def _check_json(value: str) -> None:
+    try:
+        orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise ParseError(Position(error.lineno, error.colno), error.msg) from error
+
+
+def _check_ini(value: str) -> None:
+    """Sections in brackets, `name = value` or `name: value`, comments after ; or #, and lines that go on where they are indented."""
+    open_entry = False
+    for number, line in enumerate(value.splitlines(), 1):
+        text = line.lstrip(_BLANKS)
+        column = len(line) - len(text) + 1
+        if not text or text[0] in ";#" or (open_entry and column > 1):
+            continue
+        if text[0] == "[":
+            end = text.find("]")
+            if end < 0:
+                raise ParseError(Position(number, column), "the section has no closing ]")
+            _check_section(text, end, Position(number, column))
+            open_entry = False
+        else:
+            _check_entry(text, Position(number, column))
+            open_entry = True
+
+
+def _check_section(text: str, end: int, at: Position) -> None:
+    if not text[1:end].strip():
+        raise ParseError(at, "the section has no name")
+    rest = text[end + 1 :].strip()
+    if rest and rest[0] not in ";#":
+        raise ParseError(Position(at.line, at.column + end + 1), "nothing but a comment may follow a section")
+
+
+def _check_entry(text: str, at: Position) -> None:
+    separators = [place for place in (text.find("="), text.find(":")) if place >= 0]
+    if not separators:
+        raise ParseError(at, "a name with = and a value, or a section in brackets, is expected here")
+    if min(separators) == 0:
+        raise ParseError(at, "the entry has no name")
+
+
+def _check_xml(value: str) -> None:
+    """Well formed, and without a document type: what that may define makes a few lines into gigabytes, or reads files."""
+    parser = expat.ParserCreate()
+
+    def refuse(*_declared: object) -> None:
+        raise ParseError(Position(parser.CurrentLineNumber, parser.CurrentColumnNumber + 1), "a DOCTYPE is not allowed")
+
+    parser.StartDoctypeDeclHandler = refuse
+    try:
+        parser.Parse(value, True)
+    except expat.ExpatError as error:
+        raise ParseError(Position(error.lineno, error.offset + 1), expat.ErrorString(error.code)) from error
+
+
+_CHECKS: Mapping[str, Callable[[str], object]] = {
+    "json": _check_json,
+    "ini": _check_ini,
+    "xml": _check_xml,
+    "properties": parse_properties,
+    "yaml": flatten_yaml,
+}

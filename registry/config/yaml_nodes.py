@@ -1,0 +1,41 @@
+"""YAML as nodes: every scalar with its text as written and its place, nothing built from it.
+
+So `1.10` stays `1.10`, no tag is ever obeyed, and an alias is the node that it names and no copy of it.
+"""
+
+from __future__ import annotations
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import Node
+from ruamel.yaml.reader import ReaderError
+
+from registry.config.parsing import ParseError, Places, Position
+
+_START = Position(1, 1)
+
+
+def compose(text: str) -> Node | None:
+    """The root of the one document of a text; nothing where it is empty. Raises `ParseError`. A megabyte takes seconds."""
+    try:
+        root: Node | None = YAML(typ="safe", pure=True).compose(text)
+    except MarkedYAMLError as error:
+        raise _parse_error(error) from error
+    except ReaderError as error:
+        at = Places(text).at(error.position)
+        raise ParseError(at, f"the character U+{int(error.character):04X} is not allowed") from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ParseError(_START, why) from error
+    return root
+
+
+def place_of(node: Node) -> Position:
+    """Where a node begins."""
+    return Position(node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def _parse_error(error: MarkedYAMLError) -> ParseError:
+    mark = error.problem_mark or error.context_mark
+    at = Position(mark.line + 1, mark.column + 1) if mark is not None else _START
+    return ParseError(at, " ".join(str(error.problem or error.context).split())[:200])
