@@ -72,7 +72,10 @@ class Gate:
             headers["Content-Encoding"] = "gzip"
         if reply.status == 304:
             del headers["Content-Type"]
-        return web.Response(status=reply.status, body=body, headers=headers)
+        response = web.Response(status=reply.status, body=body, headers=headers)
+        if not request.content.is_eof():
+            response.force_close()
+        return response
 
     async def _answer(self, request: web.BaseRequest) -> Reply | web.StreamResponse:
         target = _origin_form(request.raw_path)

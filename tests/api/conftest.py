@@ -26,3 +26,10 @@ async def api(shared_engine: EngineProcess) -> AsyncIterator[Client]:
     """A client of the module's engine, in a domain of its own."""
     async with client_of(shared_engine.url, f"d{uuid.uuid4().hex[:8]}") as made:
         yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def default_api(shared_engine: EngineProcess) -> AsyncIterator[Client]:
+    """A client of the module's engine in the domain that requests without X-Domain-Name are about."""
+    async with client_of(shared_engine.url) as made:
+        yield made

@@ -9,15 +9,16 @@ import pytest
 from tests.engine import Client, EngineProcess
 from tests.raw import connect, request
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROOT = "/v4/default/registry"
 
 
-async def test_success_without_a_body_is_plain_text(engine: EngineProcess, client: Client) -> None:
+async def test_success_without_a_body_is_plain_text(shared_engine: EngineProcess, default_api: Client) -> None:
     """200, text/plain, Content-Length 0, and the connection stays open."""
-    service = await client.service("a")
-    name = await client.instance(service)
+    service = await default_api.service("a")
+    name = await default_api.instance(service)
     beat = request("PUT", f"{ROOT}/microservices/{service}/instances/{name}/heartbeat")
-    async with connect(engine.port) as connection:
+    async with connect(shared_engine.port) as connection:
         for _ in range(3):
             answer = await connection.exchange(beat)
             assert (answer.status, answer.body) == (200, b"")
@@ -25,11 +26,11 @@ async def test_success_without_a_body_is_plain_text(engine: EngineProcess, clien
             assert answer.header("Connection") != "close"
 
 
-async def test_chunked_bodies_and_expect_continue_are_taken(engine: EngineProcess) -> None:
+async def test_chunked_bodies_and_expect_continue_are_taken(shared_engine: EngineProcess) -> None:
     """Neither is what ServiceComb's clients send; proxies do."""
     body = b'{"service":{"serviceName":"chunked"}}'
     head = f"POST {ROOT}/microservices HTTP/1.1\r\nHost: e\r\n".encode()
-    async with connect(engine.port) as connection:
+    async with connect(shared_engine.port) as connection:
         chunked = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
         assert (await connection.exchange(chunked)).status == 200
         connection.writer.write(head + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body))
@@ -38,10 +39,10 @@ async def test_chunked_bodies_and_expect_continue_are_taken(engine: EngineProces
         assert (await connection.exchange(body)).status == 200
 
 
-async def test_old_and_proxied_request_lines_are_taken(engine: EngineProcess) -> None:
+async def test_old_and_proxied_request_lines_are_taken(shared_engine: EngineProcess) -> None:
     """HTTP/1.0, the absolute form, `env` without `=`, an empty X-ConsumerId."""
     existence = f"{ROOT}/existence?type=microservice&appId=a&serviceName=b&env&version=1.0.0"
-    async with connect(engine.port) as connection:
+    async with connect(shared_engine.port) as connection:
         absolute = request("GET", f"http://engine:30100{ROOT}/version")
         assert (await connection.exchange(absolute)).status == 200
         assert b'"400012"' in (await connection.exchange(request("GET", existence))).body
@@ -71,15 +72,15 @@ async def test_old_and_proxied_request_lines_are_taken(engine: EngineProcess) ->
         ("/v4/roles", 404),
     ],
 )
-async def test_odd_targets_have_their_documented_status(target: str, status: int, engine: EngineProcess) -> None:
+async def test_odd_targets_have_their_documented_status(target: str, status: int, shared_engine: EngineProcess) -> None:
     """Nothing is guessed: unknown is 404 in text, unclean redirects, invalid is 400."""
-    async with connect(engine.port) as connection:
+    async with connect(shared_engine.port) as connection:
         assert (await connection.exchange(request("GET", target))).status == status
 
 
-async def test_methods_that_a_path_lacks_are_listed(engine: EngineProcess) -> None:
+async def test_methods_that_a_path_lacks_are_listed(shared_engine: EngineProcess) -> None:
     """405 in text, with Allow; HEAD and PATCH included."""
-    async with connect(engine.port) as connection:
+    async with connect(shared_engine.port) as connection:
         for method in ("PUT", "PATCH"):
             answer = await connection.exchange(request(method, f"{ROOT}/microservices"))
             assert (answer.status, answer.body) == (405, b"Method Not Allowed\n")
@@ -87,9 +88,9 @@ async def test_methods_that_a_path_lacks_are_listed(engine: EngineProcess) -> No
         assert (await connection.exchange(request("HEAD", f"{ROOT}/microservices"), no_body=True)).status == 405
 
 
-async def test_browsers_of_other_origins_are_told_what_they_may(engine: EngineProcess) -> None:
+async def test_browsers_of_other_origins_are_told_what_they_may(shared_engine: EngineProcess) -> None:
     """CORS as the original has it."""
-    async with connect(engine.port) as connection:
+    async with connect(shared_engine.port) as connection:
         plain = await connection.exchange(request("GET", f"{ROOT}/version", Origin="http://x"))
         assert plain.header("Access-Control-Allow-Origin") == "*"
         assert "Origin" in (plain.header("Vary") or "")
@@ -114,30 +115,30 @@ async def test_browsers_of_other_origins_are_told_what_they_may(engine: EnginePr
     ],
 )
 async def test_bodies_above_their_bound_are_refused(
-    method: str, path: str, size: int, engine: EngineProcess, client: Client
+    method: str, path: str, size: int, shared_engine: EngineProcess, default_api: Client
 ) -> None:
     """400001, with or without a length in advance; the state stays as it was."""
-    service = await client.service("a")
+    service = await default_api.service("a")
     target = ROOT + path.replace("SERVICE", service)
-    async with connect(engine.port) as connection:
+    async with connect(shared_engine.port) as connection:
         answer = await connection.exchange(request(method, target, b" " * size))
         assert (answer.status, b"request body too large" in answer.body) == (400, True)
-    async with connect(engine.port) as connection:
+    async with connect(shared_engine.port) as connection:
         head = f"{method} {target} HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
         chunk = b"%x\r\n%s\r\n0\r\n\r\n" % (size, b" " * size)
         answer = await connection.exchange(head + chunk)
         assert (answer.status, b"request body too large" in answer.body) == (400, True)
-    _, body, _ = await client.call("GET", f"/microservices/{service}", None, 200)
+    _, body, _ = await default_api.call("GET", f"/microservices/{service}", None, 200)
     assert "properties" not in body["service"]  # type: ignore[index]
 
 
-async def test_ids_in_a_body_do_not_override_those_of_the_path(client: Client) -> None:
+async def test_ids_in_a_body_do_not_override_those_of_the_path(default_api: Client) -> None:
     """The original lets a body smuggle another id; here the path counts."""
-    first, second = await client.service("a"), await client.service("b")
+    first, second = await default_api.service("a"), await default_api.service("b")
     body = {"serviceId": second, "properties": {"x": "1"}}
-    await client.call("PUT", f"/microservices/{first}/properties", body, 200)
-    _, changed, _ = await client.call("GET", f"/microservices/{first}", None, 200)
-    _, untouched, _ = await client.call("GET", f"/microservices/{second}", None, 200)
+    await default_api.call("PUT", f"/microservices/{first}/properties", body, 200)
+    _, changed, _ = await default_api.call("GET", f"/microservices/{first}", None, 200)
+    _, untouched, _ = await default_api.call("GET", f"/microservices/{second}", None, 200)
     assert changed["service"]["properties"] == {"x": "1"}  # type: ignore[index]
     assert "properties" not in untouched["service"]  # type: ignore[index]
 
@@ -155,13 +156,13 @@ async def test_ids_in_a_body_do_not_override_those_of_the_path(client: Client) -
         b"PUT /v4/default/registry/heartbeats HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     ],
 )
-async def test_what_is_no_http_gets_400_or_a_closed_connection(rubbish: bytes, engine: EngineProcess) -> None:
+async def test_what_is_no_http_gets_400_or_a_closed_connection(rubbish: bytes, shared_engine: EngineProcess) -> None:
     """And everyone else goes on."""
-    async with connect(engine.port) as connection:
+    async with connect(shared_engine.port) as connection:
         connection.writer.write(rubbish)
         connection.writer.write_eof()
         async with asyncio.timeout(15):
             answer = await connection.reader.read()
         assert answer == b"" or answer.startswith((b"HTTP/1.1 400", b"HTTP/1.0 400")), answer[:200]
-    async with connect(engine.port) as connection:
+    async with connect(shared_engine.port) as connection:
         assert (await connection.exchange(request("GET", f"{ROOT}/version"))).status == 200
