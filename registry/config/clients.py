@@ -1,0 +1,118 @@
+"""Which items a client reads, by its kind. Protocol: section C, in which every kind has its rules.
+
+A client reads a few levels, each a set of labels that it asks for, and lays the later ones over the former.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from registry.config.dimensions import Dimension, environment_of
+from registry.config.records import KeyValue, Labels
+from registry.config.state import State, Topic
+
+_PARTS = ("app", "service", "version")
+
+
+class Kind(StrEnum):
+    """Clients that differ in what they read or make of it.
+
+    `java` is Java Chassis from 2.8.15 on, and Spring Cloud Huawei on such a jar; `java-2.7` is Java Chassis up to 2.8.7.
+    """
+
+    JAVA = "java"
+    JAVA_2_7 = "java-2.7"
+    GO = "go"
+    CONFIG_CENTER = "config-center"
+    PYTHON = "python"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One client: its place, and the custom label that it asks for beside. `instance` tells the instances of a service apart."""
+
+    kind: Kind
+    app: str
+    service: str
+    version: str = ""
+    environment: str = ""
+    label: tuple[str, str] = ("public", "")
+    instance: str = ""
+
+    @property
+    def own(self) -> Mapping[str, str]:
+        """Everything that labels may say of the client."""
+        parts = {name: str(getattr(self, name)) for name in (*_PARTS, "environment")}
+        return {**parts, self.label[0]: self.label[1]}
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What a client asks for under one name: items with exactly these labels, or with at least these."""
+
+    name: str
+    label_sets: Sequence[Labels]
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The items of each level, in the order in which the client lays them over each other, and those that it misses by their labels."""
+
+    client: Client
+    levels: Sequence[tuple[Level, Sequence[KeyValue]]]
+    missed: Mapping[Labels, Sequence[KeyValue]]
+
+
+def levels_of(client: Client) -> Sequence[Level]:
+    """The levels that a client reads, the weakest first."""
+    if client.kind is Kind.CONFIG_CENTER:
+        dimension = Dimension(client.app, client.service, client.version)
+        return [Level(level.name, level.label_sets) for level in dimension.levels(environment_of(client.environment))]
+    custom = Level("custom", [frozenset([client.label])], exact=False)
+    places = list(_places(client))
+    match client.kind:
+        case Kind.GO:
+            return places
+        case Kind.JAVA_2_7:
+            return [custom, *places]
+    return [*places, custom]
+
+
+def _places(client: Client) -> Iterator[Level]:
+    """Each with the label of the environment, which clients send even where it is empty. Go clients ask for no version."""
+    labels = {"environment": client.environment}
+    for name in _PARTS[: 2 if client.kind is Kind.GO or not client.version else 3]:
+        labels[name] = client.own[name]
+        yield Level(name, [frozenset(labels.items())])
+
+
+def select(state: State, tenant: str, client: Client) -> Selection:
+    """What a client reads now."""
+    levels = [(level, _items(state, tenant, client, level)) for level in levels_of(client)]
+    read = {item.label_set for _, items in levels for item in items}
+    return Selection(client, levels, dict(_missed(state, tenant, client, read)))
+
+
+def _items(state: State, tenant: str, client: Client, level: Level) -> Sequence[KeyValue]:
+    found = [item for labels in level.label_sets for item in state.listing(Topic(tenant, labels, level.exact)).items]
+    if client.kind in (Kind.JAVA, Kind.PYTHON):
+        # What was written in one second stays in the order of the list, in which the last one wins.
+        found.sort(key=lambda item: item.update_time)
+    return found
+
+
+def _missed(
+    state: State, tenant: str, client: Client, read: Iterable[Labels]
+) -> Iterator[tuple[Labels, Sequence[KeyValue]]]:
+    """Label sets that contradict nothing that the client is, and that it does not ask for."""
+    own, asked = client.own, set(read)
+    for labels, group in state.table(tenant).groups.items():
+        if labels in asked or any(own.get(name, value) != value for name, value in labels):
+            continue
+        foreign = any(name not in own for name, _ in labels)
+        enabled = [item for item in group.values() if item.enabled]
+        if enabled and (not foreign or ("app", client.app) in labels):
+            yield labels, enabled
