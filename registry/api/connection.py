@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import structlog
@@ -22,18 +23,32 @@ class HotProtocol(RequestHandler):
     hot request waits for the journal, what arrives is kept for later, so that answers keep the order of their requests.
     """
 
-    __slots__ = ("_hot", "_kept", "_loop_time", "_partial_since", "_pending", "_reading_paused", "when_lost")
+    __slots__ = (
+        "_answered",
+        "_dawdling",
+        "_hot",
+        "_kept",
+        "_loop_time",
+        "_partial_since",
+        "_pending",
+        "_reading_paused",
+        "_taken_at",
+        "_untaken",
+        "when_lost",
+    )
 
-    def __init__(
-        self, manager: web.Server, hot: HotPath, *, loop: asyncio.AbstractEventLoop, **options: object
-    ) -> None:
+    def __init__(self, manager: HotServer, hot: HotPath, *, loop: asyncio.AbstractEventLoop, **options: object) -> None:
         super().__init__(manager, loop=loop, **options)  # type: ignore[arg-type]
         self._hot = hot
+        self._dawdling = manager.dawdling
         self.when_lost: Callable[[], None] | None = None
         self._partial_since = 0.0
         self._reading_paused = False
         self._pending = False
+        self._answered: asyncio.Event | None = None
         self._kept = b""
+        self._untaken = 0
+        self._taken_at = 0.0
         self._loop_time: Callable[[], float] = loop.time
 
     def data_received(self, data: bytes) -> None:
@@ -47,6 +62,7 @@ class HotProtocol(RequestHandler):
             answer = self._hot.answer(data, self._answer_later)
             if answer is LATER:
                 self._pending = True
+                self._next_keepalive_close_time = self._loop_time() + self._keepalive_timeout
                 self.transport.pause_reading()
                 return
             if answer is not None:
@@ -55,6 +71,7 @@ class HotProtocol(RequestHandler):
         super().data_received(data)
         if waiter is not None and self._waiter is waiter and not waiter.done():
             self._partial_since = self._partial_since or self._loop_time()
+            self._dawdling.add(self)
         else:
             self._partial_since = 0.0
 
@@ -92,6 +109,8 @@ class HotProtocol(RequestHandler):
 
     def _answer_later(self, answer: tuple[bytes, ...]) -> None:
         self._pending = False
+        if self._answered is not None:
+            self._answered.set()
         if self.transport is None or self.transport.is_closing():
             return
         self._write(answer)
@@ -112,6 +131,8 @@ class HotProtocol(RequestHandler):
         super().pause_writing()
         if self.transport is not None and not self._reading_paused:
             self._reading_paused = True
+            self._untaken, self._taken_at = self.transport.get_write_buffer_size(), self._loop_time()
+            self._dawdling.add(self)
             self.transport.pause_reading()
 
     def resume_writing(self) -> None:
@@ -122,9 +143,28 @@ class HotProtocol(RequestHandler):
             if not self._pending:
                 self.transport.resume_reading()
 
+    @property
+    def dawdles(self) -> bool:
+        """Whether a request's head is incomplete, or an answer is not taken. Websockets have bounds of their own."""
+        return self.transport is not None and bool(self._partial_since or (self._reading_paused and not self._upgraded))
+
     def overdue(self, now: float, timeout: float) -> bool:
-        """Whether a request's head has been incomplete for longer than so many seconds."""
-        return bool(self._partial_since) and now - self._partial_since > timeout
+        """Whether a head has been incomplete, or nothing of an answer was taken, for longer than so many seconds."""
+        if self._partial_since or self.transport is None:
+            return now - self._partial_since > timeout
+        untaken = self.transport.get_write_buffer_size()
+        if untaken < self._untaken:
+            self._untaken, self._taken_at = untaken, now
+        return now - self._taken_at > timeout
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109  the signature is aiohttp's
+        """Close, after answering what waits for the journal."""
+        if self._pending:
+            self._answered = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._answered.wait()
+        await super().shutdown(timeout)
 
     def cut(self) -> None:
         """Drop the connection at once."""
@@ -140,6 +180,7 @@ class HotServer(web.Server):
         self._hot = hot
         self._most = most
         self._timeout = timeout
+        self.dawdling: set[HotProtocol] = set()
         self.refused = 0
         self.unreadable = 0
 
@@ -155,8 +196,10 @@ class HotServer(web.Server):
             transport.abort()
 
     def sweep(self) -> None:
-        """Drop connections whose request has been on its way for too long."""
+        """Drop connections whose request has been on its way for too long, or that do not take their answers."""
         now = self._loop.time()
-        for connection in self.connections:
-            if isinstance(connection, HotProtocol) and connection.overdue(now, self._timeout):
+        for connection in tuple(self.dawdling):
+            if not connection.dawdles:
+                self.dawdling.discard(connection)
+            elif connection.overdue(now, self._timeout):
                 connection.cut()

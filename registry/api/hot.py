@@ -16,7 +16,8 @@ All memos are bounded: a full one starts anew.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
@@ -25,13 +26,13 @@ from typing import TYPE_CHECKING
 from registry.api.call import EMPTY, Call, Reply, Tenancy
 from registry.api.gate import COMPRESSED_FROM, accepts_gzip, error_reply, gzip
 from registry.api.service_center import discovery, instances
-from registry.api.service_center.discovery import honoured_revision
 from registry.catalog.leases import Lease
 from registry.errors import RegistryError
 
 if TYPE_CHECKING:
-    from registry.catalog.discovery import Answer
-    from registry.catalog.records import Service
+    from registry.catalog.discovery import Forms
+    from registry.catalog.records import Dependencies, Service
+    from registry.catalog.state import Tenant
     from registry.engine import Engine
 
 Wire = tuple[bytes, ...]
@@ -43,6 +44,8 @@ _PLAIN_HEADERS = frozenset(
     b"x-domain-name x-consumerid authorization accept-language cache-control pragma".split()
 )
 _LONGEST_HEAD = 4096
+_MOST_HEADS = 20000
+_CONTROL = re.compile(rb"[\x00-\x08\n-\x1f\x7f]")
 _LEARNED = frozenset((instances.heartbeat, instances.heartbeats, instances.register, discovery.find))
 
 
@@ -57,13 +60,23 @@ class Head:
 
 @dataclass(slots=True)
 class _Find:
-    """A find that was answered: for which revision of the client, and for which consumer, who must still be registered."""
+    """A find that was answered: to whom, who must still be registered and recorded as depending on it, and whether by 304.
 
-    answer: Answer
-    known: str
+    The answer's bytes are shared by all to whom it was given, and go with it when it is stale, however many still remember the question.
+    """
+
+    forms: Forms
+    not_modified: bool
     consumer: Service | None
-    services: Mapping[str, Service]
-    wire: dict[bool, tuple[bytes, bytes]]
+    rules: Dependencies | None
+    tenant: Tenant
+
+    def holds(self) -> bool:
+        """Whether it may be repeated."""
+        if self.forms.stale or self.consumer is None:
+            return not self.forms.stale
+        name = self.consumer.service_id
+        return self.tenant.services.get(name) is self.consumer and self.tenant.dependencies.get(name) is self.rules
 
 
 @dataclass(slots=True)
@@ -136,13 +149,12 @@ class HotPath:
         found = finds.get(head.caller) if head is not None and not head.length else None
         if found is None or head is None:
             return None
-        gone = found.consumer is not None and found.services.get(found.consumer.service_id) is not found.consumer
-        if gone or found.answer.stale:
+        if not found.holds():
             del finds[head.caller]
             return None
-        wire = found.wire.get(head.gzip)
+        wire = found.forms.ready.get((found.not_modified, head.gzip))
         if wire is None:
-            wire = found.wire[head.gzip] = self._wire(discovery.answered(found.answer, found.known), compress=head.gzip)
+            return None
         self.served["find"] += 1
         return wire[0], self._date, wire[1]
 
@@ -176,16 +188,18 @@ class HotPath:
     ) -> Wire:
         self.served["register"] += 1
         try:
-            name, stored = instances.begin_registration(self._engine, *owner, body)
+            name, stored = self._engine.begin(instances.registration(self._engine, *owner, body))
         except RegistryError as error:
             return self._dated(error_reply(error))
         reply = instances.registered(name)
+        # One that changes nothing may rely on what is not stored yet: a registration of the same instance just before.
+        stored = stored or self._engine.committer.pending
         if stored is None:
             self._remember(line, domain, owner, body, name, reply)
             return self._dated(reply)
 
         def acknowledge(done: asyncio.Future[None]) -> None:
-            failure = done.exception()
+            failure = RegistryError(500011, "the engine is stopping") if done.cancelled() else done.exception()
             later(self._dated(error_reply(failure) if isinstance(failure, RegistryError) else reply))
 
         stored.add_done_callback(acknowledge)
@@ -197,6 +211,7 @@ class HotPath:
         """A registration that changed nothing only renews the lease when it comes again, unless it may update."""
         if self._engine.catalog.limits.instance_update_on_register:
             return
+        self._make_room()
         instance = self._engine.catalog.instances.get(*owner, name)
         self._bodies[(line, domain, body)] = _Beats([instance.lease], self._wire(reply))
 
@@ -210,11 +225,11 @@ class HotPath:
             return self._heads[block]
         except KeyError:
             pass
-        if len(block) > _LONGEST_HEAD:
-            return None
-        if len(self._heads) >= self._size:
-            self._heads.clear()
-        head = self._heads[block] = parse_head(block)
+        head = parse_head(block) if len(block) <= _LONGEST_HEAD else None
+        if head is not None:
+            if len(self._heads) >= _MOST_HEADS:
+                self._heads.clear()
+            self._heads[block] = head
         return head
 
     def learn(self, call: Call, reply: Reply) -> None:
@@ -224,38 +239,46 @@ class HotPath:
             return
         if call.route.tenancy is not Tenancy.V4 or call.request.version != (1, 1):
             return
+        self._make_room()
+        line = f"{call.request.method} {call.request.raw_path} HTTP/1.1".encode("utf-8", "surrogateescape")
+        domain = call.header("X-Domain-Name").encode("utf-8", "surrogateescape")
+        if handler is instances.heartbeat:
+            self._learn_beat(call, line, domain)
+        elif handler is discovery.find:
+            self._learn_find(call, line, domain, reply)
+        elif handler is instances.heartbeats:
+            self._learn_batch(call, line, domain, reply)
+        elif handler is instances.register:
+            self._learn_owner(call, line, domain)
+
+    def _make_room(self) -> None:
         if self.entries >= self._size:
             self._beats.clear()
             self._finds.clear()
             self._bodies.clear()
             self._body_lines.clear()
             self._owners.clear()
-        line = f"{call.request.method} {call.request.raw_path} HTTP/1.1".encode("utf-8", "surrogateescape")
-        domain = call.header("X-Domain-Name").encode("utf-8", "surrogateescape")
-        if handler is instances.heartbeat:
-            self._learn_beat(call, line, domain)
-        elif handler is discovery.find:
-            self._learn_find(call, line, domain)
-        elif handler is instances.heartbeats:
-            self._learn_batch(call, line, domain, reply)
-        elif handler is instances.register:
-            self._learn_owner(call, line, domain)
 
     def _learn_beat(self, call: Call, line: bytes, domain: bytes) -> None:
         catalog = call.engine.catalog
         instance = catalog.instances.get(call.tenant, call.params["serviceId"], call.params["instanceId"])
         self._beats[line] = (domain, instance.lease)
 
-    def _learn_find(self, call: Call, line: bytes, domain: bytes) -> None:
-        query = discovery.query_of(call)
-        if not query.plain:
+    def _learn_find(self, call: Call, line: bytes, domain: bytes, reply: Reply) -> None:
+        query, catalog = discovery.query_of(call), call.engine.catalog
+        if not query.plain or not catalog.discovery.is_recorded(call.tenant, query):
             return
-        consumer = call.header("X-ConsumerId").encode("utf-8", "surrogateescape")
-        catalog = call.engine.catalog
-        answer = catalog.discovery.find(call.tenant, query, call.engine.now())
-        services = catalog.state.existing(call.tenant).services
-        found = _Find(answer, honoured_revision(call), services.get(query.consumer_id), services, {})
-        self._finds.setdefault(line, {})[(domain, consumer)] = found
+        answer = catalog.discovery.find(call.tenant, query)
+        if answer.revision != reply.headers[discovery.REVISION]:
+            return  # it has changed since, and the change may not be stored yet
+        not_modified, gzip_too = reply.status == 304, accepts_gzip(call.header("Accept-Encoding"))
+        if (not_modified, gzip_too) not in answer.forms.ready:
+            answer.forms.ready[(not_modified, gzip_too)] = self._wire(reply, compress=gzip_too)
+        tenant = catalog.state.existing(call.tenant)
+        consumer, rules = tenant.services.get(query.consumer_id), tenant.dependencies.get(query.consumer_id)
+        name = call.header("X-ConsumerId").encode("utf-8", "surrogateescape")
+        found = _Find(answer.forms, not_modified, consumer, rules, tenant)
+        self._finds.setdefault(line, {})[(domain, name)] = found
 
     def _learn_batch(self, call: Call, line: bytes, domain: bytes, reply: Reply) -> None:
         if b"errMessage" in reply.body:
@@ -291,10 +314,12 @@ class HotPath:
 def parse_head(block: bytes) -> Head | None:
     """The facts of a header block, or nothing where a header asks for more than the hot path gives."""
     facts: dict[bytes, bytes] = {}
-    for line in block.strip(b"\r\n").split(b"\r\n"):
+    if not block.startswith(b"\r\n") or not block.endswith(b"\r\n\r\n"):
+        return None
+    for line in block[2:-4].split(b"\r\n"):
         name, colon, value = line.partition(b":")
         folded = name.lower()
-        if not colon or folded in facts or folded not in _PLAIN_HEADERS:
+        if not colon or folded in facts or folded not in _PLAIN_HEADERS or _CONTROL.search(value):
             return None
         facts[folded] = value.strip(b" \t")
     length = facts.get(b"content-length", b"0")

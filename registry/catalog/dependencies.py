@@ -19,7 +19,7 @@ class DependencyGraph:
 
     def add(self, consumer: Service, providers: Iterable[ProviderKey], now: int) -> None:
         """Let the consumer depend on these providers as well."""
-        self._store(consumer, self._of(consumer) | frozenset(providers), now)
+        self._store(consumer, self.of(consumer) | frozenset(providers), now)
 
     def replace(self, consumer: Service, providers: Iterable[ProviderKey], now: int) -> None:
         """Let the consumer depend on these providers and no others."""
@@ -37,7 +37,7 @@ class DependencyGraph:
         """Every version of everything that the consumer depends on. Raises 400012."""
         state = self._state.existing(tenant)
         consumer = self._services.require(state, consumer_id, "Consumer does not exist")
-        keys = sorted(self._of(consumer), key=lambda key: (key.name, key))
+        keys = sorted(self.of(consumer), key=lambda key: (key.name, key))
         return [service for key in keys for service in state.by_name.get(key, {}).values()]
 
     def consumers(self, tenant: str, provider_id: str) -> Sequence[Service]:
@@ -48,12 +48,13 @@ class DependencyGraph:
             state.services[name] for name in sorted(state.consumers.get(provider.key, ())) if name in state.services
         ]
 
-    def _of(self, consumer: Service) -> frozenset[ProviderKey]:
+    def of(self, consumer: Service) -> frozenset[ProviderKey]:
+        """What a service is recorded to depend on."""
         rules = self._state.existing(consumer.tenant).dependencies.get(consumer.service_id)
         return rules.providers if rules else frozenset()
 
     def _store(self, consumer: Service, providers: frozenset[ProviderKey], now: int) -> None:
-        if providers == self._of(consumer):
+        if providers == self.of(consumer):
             return
         before = self._state.existing(consumer.tenant).dependencies.get(consumer.service_id)
         after = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from registry.catalog.dependencies import DependencyGraph
 from registry.catalog.records import Instance, ProviderKey, Service
@@ -23,13 +23,21 @@ SHARED_ENVIRONMENT = "development"
 
 
 @dataclass(slots=True)
+class Forms:
+    """What others make of an answer and keep, by its form. It is emptied, and `stale`, once the answer no longer shows the state."""
+
+    ready: dict[tuple[bool, bool], tuple[bytes, bytes]] = field(default_factory=dict)
+    stale: bool = False
+
+
+@dataclass(slots=True)
 class Answer:
-    """A find's answer: the opaque revision and the JSON body. `stale` is set once it no longer shows the state."""
+    """A find's answer: the opaque revision and the JSON body."""
 
     revision: str
     body: bytes
     encoded: Sequence[bytes]
-    stale: bool = False
+    forms: Forms = field(default_factory=Forms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +67,10 @@ class ReadyAnswers(Answers):
         self._ready: dict[tuple[str, ProviderKey], dict[bool, Answer]] = {}
 
     def drop(self, tenant: str, key: ProviderKey) -> None:
-        """Forget the answers about a provider; who holds one sees that it is stale."""
+        """Forget the answers about a provider; who kept a form of one sees that it is stale."""
         for answer in self._ready.pop((tenant, key), {}).values():
-            answer.stale = True
+            answer.forms.stale = True
+            answer.forms.ready.clear()
 
     def get(self, tenant: str, key: ProviderKey, foreign: bool, build: Callable[[], Answer]) -> Answer:
         """The ready answer, built when it is not there."""
@@ -72,7 +81,7 @@ class ReadyAnswers(Answers):
 
 
 class Discovery:
-    """Answers finds and lists. Asking changes nothing but the record of who depends on whom."""
+    """Answers finds and lists, and records on demand who depends on whom."""
 
     def __init__(self, state: State, services: Services, graph: DependencyGraph, ready: ReadyAnswers) -> None:
         self._state = state
@@ -80,17 +89,29 @@ class Discovery:
         self._graph = graph
         self._ready = ready
 
-    def find(self, tenant_name: str, query: Query, now: int) -> Answer:
+    def find(self, tenant_name: str, query: Query) -> Answer:
         """The instances of all versions of a service, whatever their status. Raises 400012."""
+        key, consumer, providers = self._found(tenant_name, query)
+        return self._answer(tenant_name, providers, query, consumer, key)
+
+    def record(self, tenant_name: str, query: Query, now: int) -> None:
+        """Note that the consumer depends on what its find shows, so that it is told of changes. Raises 400012. Section 8."""
+        _key, consumer, providers = self._found(tenant_name, query)
+        if consumer:
+            self._graph.add(consumer, _shown(consumer, providers), now)
+
+    def is_recorded(self, tenant_name: str, query: Query) -> bool:
+        """Whether there is nothing to note for a find. Raises 400012."""
+        _key, consumer, providers = self._found(tenant_name, query)
+        return consumer is None or _shown(consumer, providers) <= self._graph.of(consumer)
+
+    def _found(self, tenant_name: str, query: Query) -> tuple[ProviderKey, Service | None, Sequence[Service]]:
         if self._is_shared(tenant_name, query.key):
             key = query.key._replace(environment=SHARED_ENVIRONMENT)
-            return self._answer(tenant_name, self._providers(tenant_name, key, query, None), query, None, key)
+            return key, None, self._providers(tenant_name, key, query, None)
         consumer = self.consumer(tenant_name, query.consumer_id)
         key = query.key._replace(environment=consumer.key.environment) if consumer else query.key
-        providers = self._providers(tenant_name, key, query, consumer)
-        if consumer:
-            self._graph.add(consumer, {service.key for service in providers if _may_see(consumer, service)}, now)
-        return self._answer(tenant_name, providers, query, consumer, key)
+        return key, consumer, self._providers(tenant_name, key, query, consumer)
 
     def of_service(self, tenant_name: str, service_id: str, consumer_id: str, tags: Sequence[str]) -> Answer:
         """The instances of one service. Raises 400012, also where tags or access leave nothing. Section 7.11."""
@@ -189,6 +210,10 @@ def _narrowed(tenant: Tenant, services: Sequence[Service], query: Query) -> Iter
         for instance in tenant.instances_of(service.service_id).values():
             if all(instance.properties.get(name) == value for name, value in query.properties):
                 yield instance
+
+
+def _shown(consumer: Service, providers: Sequence[Service]) -> set[ProviderKey]:
+    return {service.key for service in providers if _may_see(consumer, service)}
 
 
 def _may_see(consumer: Service, provider: Service, *, same_environment: bool = False) -> bool:

@@ -95,7 +95,7 @@ class Engine:
         result, stored = self.begin(command, author)
         if stored is not None:
             await stored
-        elif (pending := self.committer.last) is not None and not pending.done():
+        elif (pending := self.committer.pending) is not None:
             await asyncio.wait((pending,))
             if not pending.cancelled():
                 pending.result()
@@ -105,8 +105,8 @@ class Engine:
         """Read, and return when all that was seen is stored: a change that the store fails to take is shown to nobody."""
         while True:
             seen = look()
-            pending = self.committer.last
-            if pending is None or pending.done():
+            pending = self.committer.pending
+            if pending is None:
                 return seen
             await asyncio.wait((pending,))
             if not pending.cancelled() and pending.exception() is None:

@@ -87,6 +87,11 @@ class Committer:
         if self.waiting + number > self._limit:
             raise RegistryError(500011, "too many changes are waiting")
 
+    @property
+    def pending(self) -> asyncio.Future[None] | None:
+        """The future of the newest change, while it is not decided: once it is done, so is everything before it."""
+        return self.last if self.last is not None and not self.last.done() else None
+
     async def run(self) -> None:
         """Store what is committed, until `stop`; what was queued by then is stored first."""
         try:
@@ -161,6 +166,7 @@ class Committer:
             self._ledger.undo(changes)
             if not stored.done():
                 stored.set_exception(RegistryError(500011, "the change could not be stored and was not made"))
+                stored.exception()  # asyncio need not complain where nobody waits
 
     async def _compact(self) -> None:
         if self._since_compaction < _COMPACT_EVERY:

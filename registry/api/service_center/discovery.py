@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -66,20 +67,36 @@ def _property(text: str) -> tuple[str, str]:
 async def find(call: Call) -> Reply:
     """GET instances: by application and name or alias."""
     engine, tenant, query = call.engine, call.tenant, query_of(call)
-    answer = await engine.execute(lambda: engine.catalog.discovery.find(tenant, query, engine.now()))
+    _record(call, [query])
+    answer = await engine.read(lambda: engine.catalog.discovery.find(tenant, query))
     return answered(answer, honoured_revision(call))
+
+
+def _record(call: Call, queries: Sequence[Query]) -> None:
+    """Note who depends on whom. Where the journal cannot store that, finds are answered all the same, and the next one notes it."""
+    engine, tenant = call.engine, call.tenant
+
+    def command() -> None:
+        for query in queries:
+            with contextlib.suppress(RegistryError):  # the find itself says what is wrong with it
+                engine.catalog.discovery.record(tenant, query, engine.now())
+
+    with contextlib.suppress(RegistryError):
+        engine.begin(command)
 
 
 async def of_service(call: Call) -> Reply:
     """GET microservices/:serviceId/instances."""
-    answer = call.engine.catalog.discovery.of_service(call.tenant, service_id(call), _consumer_id(call), _tags(call))
+    asked = (call.tenant, service_id(call), _consumer_id(call), _tags(call))
+    answer = await call.engine.read(lambda: call.engine.catalog.discovery.of_service(*asked))
     return answered(answer, honoured_revision(call))
 
 
 async def one(call: Call) -> Reply:
     """GET microservices/:serviceId/instances/:instanceId."""
     discovery, consumer = call.engine.catalog.discovery, _consumer_id(call)
-    found = discovery.one(call.tenant, service_id(call), instance_id(call), consumer, _tags(call))
+    asked = (call.tenant, service_id(call), instance_id(call), consumer, _tags(call))
+    found = await call.engine.read(lambda: discovery.one(*asked))
     answer = Answer(revision_of((found,)), b'{"instance":' + found.encoded + b"}", (found.encoded,))
     return answered(answer, honoured_revision(call))
 
@@ -96,7 +113,7 @@ async def batch(call: Call) -> Reply:
     validate(shapes.BATCH_FIND, given)
     consumer = _consumer_id(call)
 
-    def command() -> Mapping[str, object]:
+    def look() -> Mapping[str, object]:
         parts = {}
         if isinstance(services, list) and services:
             parts["services"] = _each(services, lambda item: _find_service(call, item["service"], consumer))
@@ -104,13 +121,17 @@ async def batch(call: Call) -> Reply:
             parts["instances"] = _each(instances, lambda item: _find_instance(call, item["instance"], consumer))
         return parts
 
-    return json_reply(await call.engine.execute(command))
+    _record(call, [_query(item["service"], consumer) for item in services] if isinstance(services, list) else [])
+    return json_reply(await call.engine.read(look))
+
+
+def _query(wanted: Mapping[str, str], consumer: str) -> Query:
+    key = ProviderKey(wanted.get("environment", ""), wanted["appId"], wanted["serviceName"])
+    return Query(key, consumer, by_alias=False)
 
 
 def _find_service(call: Call, wanted: Mapping[str, str], consumer: str) -> Answer:
-    key = ProviderKey(wanted.get("environment", ""), wanted["appId"], wanted["serviceName"])
-    query = Query(key, consumer, by_alias=False)
-    return call.engine.catalog.discovery.find(call.tenant, query, call.engine.now())
+    return call.engine.catalog.discovery.find(call.tenant, _query(wanted, consumer))
 
 
 def _find_instance(call: Call, wanted: Mapping[str, str], consumer: str) -> Answer:

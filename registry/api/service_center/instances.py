@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from registry.api.call import EMPTY, Call, Reply, json_reply
 from registry.api.checks import checked
@@ -24,19 +23,16 @@ def instance_id(call: Call) -> str:
 
 async def register(call: Call) -> Reply:
     """POST microservices/:serviceId/instances."""
-    name, stored = begin_registration(call.engine, call.tenant, service_id(call), call.body)
-    if stored is not None:
-        await stored
-    return registered(name)
+    return registered(await call.engine.execute(registration(call.engine, call.tenant, service_id(call), call.body)))
 
 
-def begin_registration(engine: Engine, tenant: str, owner: str, body: bytes) -> tuple[str, asyncio.Future[None] | None]:
-    """Register the instance of a body; its id counts once the future, if there is one, is done."""
+def registration(engine: Engine, tenant: str, owner: str, body: bytes) -> Callable[[], str]:
+    """The command that registers the instance of a body and returns its id. Raises 400001."""
     given = read(shapes.REGISTER_INSTANCE, body, BAD_JSON)
     validate(shapes.REGISTER_INSTANCE, given)
     instance = given["instance"]
     assert isinstance(instance, dict)  # noqa: S101  validated
-    return engine.begin(lambda: engine.catalog.instances.register(tenant, owner, instance, engine.now()))
+    return lambda: engine.catalog.instances.register(tenant, owner, instance, engine.now())
 
 
 def registered(name: str) -> Reply:

@@ -67,7 +67,7 @@ async def exists(call: Call) -> Reply:
     query = call.query
     match query.get("type"):
         case "microservice":
-            return _service_exists(call, query)
+            return await call.engine.read(lambda: _service_exists(call, query))
         case "schema":
             return _schema_exists(call, query)
     raise invalid("Only micro-service and schema can be used as type.")

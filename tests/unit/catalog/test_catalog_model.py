@@ -110,7 +110,9 @@ class CatalogMachine(RuleBasedStateMachine):
     def find(self, consumer: str, app: str, name: str) -> None:
         """A find shows every instance of every version that the consumer may see, and only those."""
         try:
-            answer = self.catalog.discovery.find(TENANT, Query(ProviderKey("", app, name), consumer), 6000)
+            query = Query(ProviderKey("", app, name), consumer)
+            self.catalog.discovery.record(TENANT, query, 6000)
+            answer = self.catalog.discovery.find(TENANT, query)
         except RegistryError as error:
             assert error.error.code == 400012
             assert consumer not in self.known or not self._versions(app, name)

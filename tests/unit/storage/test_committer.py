@@ -71,7 +71,7 @@ class World:
 
     def find(self, name: str = "s") -> Answer:
         """What memory shows at this moment."""
-        return self.engine.catalog.discovery.find(TENANT, Query(ProviderKey("", "a", name)), 0)
+        return self.engine.catalog.discovery.find(TENANT, Query(ProviderKey("", "a", name)))
 
     async def stored(self) -> list[str]:
         """The keys of the records that a restart would bring back."""
@@ -133,7 +133,7 @@ async def test_a_failed_commit_takes_everything_back() -> None:
         world.journal.gate.set()
         assert await _outcomes([*held, *queued]) == [500011, 500011, 500011]
         after = world.find()
-        assert dirty.stale, "who kept the answer that showed them must not repeat it"
+        assert dirty.forms.stale, "who kept the answer that showed them must not repeat it"
         assert after.revision == before.revision
         assert sorted(after.encoded) == sorted(before.encoded)
         assert len(world.published) == told

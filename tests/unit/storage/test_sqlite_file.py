@@ -75,10 +75,12 @@ async def test_an_older_format_is_brought_up_to_date(version: int, tmp_path: Pat
     for step in MIGRATIONS[:version]:
         database.executescript(step)
     database.executescript(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={version};")
-    columns = "revision, replaces, key, body, at"
+    columns = ("revision", "replaces", "key", "body", "at", *(("checksum",) if version > 1 else ()))
     for event in EVENTS:
-        row = (event.revision, event.replaces, event.key, event.body, event.at)
-        database.execute(f"INSERT INTO event ({columns}) VALUES (?,?,?,?,?)", row)  # noqa: S608  constants only
+        facts = (event.revision, event.replaces, event.key, event.body, event.at)
+        row = (*facts, sqlite_file.event_checksum(*facts))[: len(columns)]
+        marks = ",".join("?" * len(row))
+        database.execute(f"INSERT INTO event ({','.join(columns)}) VALUES ({marks})", row)  # noqa: S608  constants only
     database.commit()
     database.close()
     assert await _events(tmp_path) == EVENTS
