@@ -28,6 +28,8 @@ TEXT_TYPE = "text/plain; charset=UTF-8"
 EVENTS_TYPE = "text/event-stream; charset=UTF-8"
 WEBSOCKET = ""
 """Stands for the content type of an answer that is a websocket."""
+NOTHING = "nothing"
+"""Stands for the content type of a success that is 204."""
 NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -55,6 +57,7 @@ class Tenancy(Enum):
     V4 = "X-Domain-Name and the path"
     V3 = "X-Tenant-Name or X-Domain-Name; project `default`"
     KIE = "domain `default` and the path"
+    QUERY = "the query's `domain` and `project`"
     NONE = "always default/default"
 
 
@@ -111,6 +114,8 @@ class Call:
         """The tenant that the request is about."""
         if self.route.tenancy is Tenancy.NONE:
             return tenant_name("default", "default")
+        if self.route.tenancy is Tenancy.QUERY:
+            return tenant_name(self.query.get("domain") or "default", self.query.get("project") or "default")
         domain = "" if self.route.tenancy is Tenancy.KIE else self.header("X-Domain-Name")
         if self.route.tenancy is Tenancy.V3:
             domain = self.header("X-Tenant-Name") or domain

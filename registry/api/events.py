@@ -13,7 +13,6 @@ from registry.api.gate import common_headers
 from registry.engine import Engine
 from registry.engine.stream import Notice, Position
 from registry.errors import RegistryError, invalid
-from registry.tenancy import tenant_name
 
 _KEEP_ALIVE = 15.0
 _QUEUE = 10000
@@ -38,7 +37,7 @@ class EventStreams:
         """GET /waggle/v1/events: from now on, or from after the position that `Last-Event-ID` or `after` names."""
         if self.count >= self._limit:
             raise RegistryError(400100, f"no quota to stream events, max num is {self._limit}")
-        after, tenant = _position(call), _tenant(call)
+        after, tenant = _position(call), call.tenant
         waiting = _Waiting(tenant, call.query.get("service", ""), call.request.transport)
         if after is not None:
             gap = self._engine.stream.gap(after, tenant)
@@ -110,10 +109,6 @@ def _position(call: Call) -> Position | None:
     if found is None:
         raise invalid(f"after: the id of an event is a number or two with a dot, not '{text[:64]}'")
     return int(found[1]), int(found[2] or 0)
-
-
-def _tenant(call: Call) -> str:
-    return tenant_name(call.query.get("domain") or "default", call.query.get("project") or "default")
 
 
 def _frame(notice: Notice) -> bytes:

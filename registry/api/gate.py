@@ -82,7 +82,7 @@ class Gate:
         path, _, query = target.partition("?")
         decoded = unquote_to_bytes(path).decode(errors="replace")
         routes = self._find(decoded)
-        refusal = _check_target(target, path, lenient=_is_kie(routes))
+        refusal = _check_target(target, path, lenient=_is_lenient(routes))
         if refusal is not None:
             return refusal
         if request.method == "OPTIONS":
@@ -95,11 +95,11 @@ class Gate:
         return await self._serve(call)
 
     def _find(self, path: str) -> Mapping[str, Route]:
-        """The routes of a path; KIE's are found with a slash at the end too."""
+        """The routes of a path; those of KIE and the engine's own API are found with a slash at the end too."""
         routes = self._router.find(path)
         if not routes and path.endswith("/"):
             routes = self._router.find(path.rstrip("/"))
-            return routes if _is_kie(routes) else {}
+            return routes if _is_lenient(routes) else {}
         return routes
 
     async def _serve(self, call: Call) -> Reply | web.StreamResponse:
@@ -193,12 +193,12 @@ def _origin_form(target: str) -> str:
     return rest[slash:] if slash >= 0 else "/"
 
 
-def _is_kie(routes: Mapping[str, Route]) -> bool:
-    return any(route.tenancy is Tenancy.KIE for route in routes.values())
+def _is_lenient(routes: Mapping[str, Route]) -> bool:
+    return any(route.tenancy in (Tenancy.KIE, Tenancy.QUERY) for route in routes.values())
 
 
 def _check_target(target: str, path: str, *, lenient: bool) -> Reply | None:
-    """Section 1.3. KIE is lenient: it looks at neither the end of the target nor at slashes in the query."""
+    """Section 1.3. KIE and the engine's own API are lenient: they look at neither the end of the target nor at slashes in the query."""
     odd_end = target.endswith((";", "&", "?", "+", "@")) and not lenient
     if not path.startswith("/") or len(target) >= _LONGEST_TARGET or odd_end:
         return Reply(400, f"Invalid Request URI {target[:_LONGEST_TARGET]}".encode())

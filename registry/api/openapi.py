@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from registry import __version__
-from registry.api.call import WEBSOCKET, Parameter, Route, Tenancy
+from registry.api.call import NOTHING, WEBSOCKET, Parameter, Route, Tenancy
 from registry.api.shapes import Kind, Member, Rule, Shape
 from registry.errors import CATALOGUE
 
@@ -73,6 +73,8 @@ def _operation(route: Route) -> Schema:
 def _success(route: Route) -> Mapping[str, Schema]:
     if route.answers == WEBSOCKET:
         return {"101": {"description": "A websocket"}}
+    if route.answers == NOTHING:
+        return {"204": {"description": "Done"}}
     media = route.answers.partition(";")[0]
     schema = {"type": "object" if media == _JSON else "string"}
     done = {"200": {"description": "Done", "content": {media: {"schema": schema}}}}
@@ -96,6 +98,9 @@ def _of_path(route: Route) -> Iterable[Parameter]:
 def _shared(route: Route) -> Iterable[Parameter]:
     if route.tenancy in (Tenancy.V3, Tenancy.V4):
         yield Parameter("X-Domain-Name", "the domain; `default` where it is missing", where="header")
+    if route.tenancy is Tenancy.QUERY:
+        yield Parameter("domain", "the domain; `default` where it is missing")
+        yield Parameter("project", "the project; `default` where it is missing")
     if route.tenancy is Tenancy.V3:
         yield Parameter("X-Tenant-Name", "the domain, before X-Domain-Name", where="header")
 

@@ -11,8 +11,6 @@ from registry.api.openapi import describe
 from registry.engine.alarms import BACKEND
 
 _EVENTS = (
-    Parameter("domain", "the domain; `default` where it is missing"),
-    Parameter("project", "the project; `default` where it is missing"),
     Parameter("service", "only events of this service"),
     Parameter("after", "resume after the event of this id, as Last-Event-ID does"),
 )
@@ -40,14 +38,14 @@ def operation_routes(metrics: Handler, described: Sequence[Route]) -> tuple[Rout
         """GET /openapi.json: this description."""
         return json_reply(describe((*described, *routes)))
 
-    def row(path: str, handler: Handler, **more: object) -> Route:
+    def row(path: str, handler: Handler, tenancy: Tenancy = Tenancy.NONE, **more: object) -> Route:
         about = (handler.__doc__ or "").strip().splitlines()[0]
-        return Route("GET", path, handler, "public", about, Tenancy.NONE, **more)  # type: ignore[arg-type]
+        return Route("GET", path, handler, "public", about, tenancy, **more)  # type: ignore[arg-type]
 
     routes = (
         row("/health/ready", ready, failures={503: "Not ready: see reason"}),
         row("/metrics", metrics, answers=TEXT_TYPE),
         row("/openapi.json", openapi),
-        row("/waggle/v1/events", events, parameters=_EVENTS, answers=EVENTS_TYPE),
+        row("/waggle/v1/events", events, Tenancy.QUERY, parameters=_EVENTS, answers=EVENTS_TYPE),
     )
     return routes

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from registry.config.keyvalues import KeyValues
-from registry.config.parsing import ParseError, Position
+from registry.config.parsing import Position
 from registry.config.records import ENABLED, Draft, KeyValue, Labels, label_format
 from registry.config.rules import check_draft
-from registry.config.values import check_value
+from registry.config.values import refuse_unparsable
 from registry.errors import ConfigError
 
 
@@ -108,15 +108,12 @@ def plan(
     return steps
 
 
-def carry_out(keys: KeyValues, tenant: str, steps: Iterable[Step], now: int) -> None:
-    """Do what a plan says, deletions first: they make room. Raises what the commands raise."""
-    todo = [step for step in steps if step.action is not Action.UNCHANGED]
-    for step in todo:
+def carry_out(keys: KeyValues, tenant: str, steps: Sequence[Step], now: int) -> Sequence[KeyValue | None]:
+    """Do what a plan says, deletions first: they make room. What each item is then. Raises what the commands raise."""
+    for step in steps:
         if step.after is None and step.before is not None:
             keys.delete(tenant, step.before.key_id, now)
-    for step in todo:
-        if step.after is not None:
-            keys.set(tenant, step.after, now)
+    return [keys.set(tenant, step.after, now) if step.after is not None else None for step in steps]
 
 
 def check_values(steps: Iterable[Step]) -> None:
@@ -125,9 +122,9 @@ def check_values(steps: Iterable[Step]) -> None:
         if step.after is None or step.edit is None or step.edit.force or step.action is Action.UNCHANGED:
             continue
         try:
-            check_value(step.after.value_type, step.after.value)
-        except ParseError as error:
-            raise step.edit.refused(ConfigError(400006, f"as {step.after.value_type}, {error}")) from error
+            refuse_unparsable(step.after)
+        except ConfigError as error:
+            raise step.edit.refused(error) from error
 
 
 def _step(keys: KeyValues, tenant: str, edit: Edit, existing: Existing) -> Step:

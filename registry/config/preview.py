@@ -16,8 +16,6 @@ from registry.errors import ConfigError
 
 MOST_CHARACTERS = 4_194_304
 """Of all values that a preview reads, and of all keys and values that it shows."""
-MOST_KEYS = 20
-"""That a warning names."""
 _MANY_KEYED = ("yaml", "properties")
 _RULES = "servicecomb."
 

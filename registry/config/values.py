@@ -13,6 +13,8 @@ import orjson
 from registry.config.flatten import flatten_yaml
 from registry.config.parsing import ParseError, Position
 from registry.config.properties import parse_properties
+from registry.config.records import Draft
+from registry.errors import ConfigError
 
 _BLANKS = " \t"
 
@@ -22,6 +24,14 @@ def check_value(value_type: str, value: str) -> None:
     check = _CHECKS.get(value_type)
     if check is not None:
         check(value)
+
+
+def refuse_unparsable(draft: Draft) -> None:
+    """Raise 400006 for a draft whose value does not parse as its type."""
+    try:
+        check_value(draft.value_type, draft.value)
+    except ParseError as error:
+        raise ConfigError(400006, f"as {draft.value_type}, {error}") from error
 
 
 def _check_json(value: str) -> None:

@@ -1,0 +1,100 @@
+"""Items named by key and labels: find, read, put and delete them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import orjson
+
+from registry.api.call import JSON_TYPE, Call, Reply, json_reply
+from registry.api.config.changes import changed
+from registry.api.kie.parameters import labels_of, query_of
+from registry.api.kie.shapes import KEY_VALUE
+from registry.api.shapes import Kind, Member, Shape, decode, parse
+from registry.config.edits import Action, Edit, Step
+from registry.config.query import answer
+from registry.config.records import Draft, KeyValue
+from registry.errors import ConfigError
+
+_ITEM = Shape("Item", (*KEY_VALUE.members, Member("force", Kind.FLAG)))
+
+
+async def find_all(call: Call) -> Reply:
+    """GET items: the items with at least these labels, or with exactly these."""
+    query, state = query_of(call), call.engine.config.state
+    revision, body = await call.engine.read(lambda: (state.revision(call.tenant), answer(state, query)))
+    return Reply(200, b'{"revision":%d,%b' % (revision, body[1:]), JSON_TYPE)
+
+
+async def get_one(call: Call) -> Reply:
+    """GET items/one: the item of a key and exactly these labels."""
+    key, labels = _name(call)
+    found = await call.engine.read(lambda: _existing(call, key, labels))
+    return json_reply(orjson.Fragment(found.encoded))
+
+
+async def put(call: Call) -> Reply:
+    """PUT items: let an item, or each of a list, be as the body says; all of a list or none."""
+    body = parse(call.body)
+    edits = [_edit(item, f"[{place}]") for place, item in enumerate(body)] if isinstance(body, list) else [_edit(body)]
+    revision, done = await changed(call, edits)
+    shown = [_shown(step, record) for step, record in done]
+    return json_reply({"revision": revision, "items": shown} if isinstance(body, list) else shown[0])
+
+
+async def delete(call: Call) -> Reply:
+    """DELETE items: delete the item of a key and exactly these labels; the answer has what it was."""
+    key, labels = _name(call)
+    engine = call.engine
+
+    def command() -> KeyValue:
+        found = _existing(call, key, labels)
+        engine.config.keys.delete(call.tenant, found.key_id, engine.now())
+        return found
+
+    gone = await engine.execute(command, call.author)
+    return json_reply({"action": Action.DELETED, "item": orjson.Fragment(gone.encoded)})
+
+
+def _existing(call: Call, key: str, labels: Mapping[str, str]) -> KeyValue:
+    found = call.engine.config.keys.named(call.tenant, Draft(key, labels=labels))
+    if found is None:
+        raise ConfigError(404001, "there is no item of this key with exactly these labels")
+    return found
+
+
+def _name(call: Call) -> tuple[str, Mapping[str, str]]:
+    key = call.query.get("key", "")
+    if not key:
+        raise ConfigError(400001, "the parameter key is missing")
+    return key, dict(labels_of(call))
+
+
+def _edit(item: object, place: str = "") -> Edit:
+    """What a body says of an item. A member that is unknown is refused: it may be a misspelt one."""
+    given = decode(_ITEM, item, place)
+    assert isinstance(item, dict) or item is None  # noqa: S101  decoded as an object
+    sent = {name for name, value in (item or {}).items() if value is not None}
+    for name in sorted(sent - set(_ITEM.by_name)):
+        raise ConfigError(400001, f"{place or 'the body'} has no member {name[:64]!r}, only {', '.join(_ITEM.by_name)}")
+
+    def text(name: str) -> str | None:
+        return str(given.get(name, "")) if name in sent else None
+
+    labels, priority = given.get("labels", {}), given.get("priority", 0)
+    assert isinstance(labels, dict)  # noqa: S101  decoded as a map
+    assert isinstance(priority, int)  # noqa: S101  decoded as a number
+    return Edit(
+        str(given.get("key", "")),
+        labels,
+        text("value"),
+        text("value_type"),
+        text("status"),
+        priority if "priority" in sent else None,
+        text("check"),
+        force=given.get("force") is True,
+    )
+
+
+def _shown(step: Step, record: KeyValue | None) -> Mapping[str, object]:
+    return {"action": step.action, "item": orjson.Fragment(record.encoded) if record is not None else None}
