@@ -85,8 +85,13 @@ class Discovery:
         self.want(*key)
 
     def doubt(self) -> None:
-        """The engine has forgotten the service itself: for the time of a lease, believe no answer that nobody is there."""
+        """The engine has forgotten the service itself: for the time of a lease, believe no answer that nobody is there.
+
+        What it called a revision before means nothing any more.
+        """
         self._doubtful_until = self._clock() + self._settings.lease
+        for known in self._known.values():
+            known.revision = ""
 
     def want(self, app: str, service: str) -> None:
         """Let a provider be asked for at once, if it is in use."""
@@ -137,7 +142,7 @@ class Discovery:
         doubtful = answer is None and consumer_id and (known.instances or not known.answered)
         if doubtful and not await self._client.knows_service(consumer_id):
             self._forgotten()
-            answer = await self._find("", key, known.revision)
+            answer = await self._find("", key, "")
         known.asked = self._clock()
         self._take(key, known, answer or Answer(200, {}, ""))
 

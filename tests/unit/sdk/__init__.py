@@ -1,0 +1,1 @@
+"""The SDK's parts, with a clock and an engine that tests control."""
