@@ -12,6 +12,7 @@ from ruamel.yaml.reader import ReaderError
 
 from registry.config.parsing import ParseError, Places, Position
 
+YAML_TROUBLE = (YAMLError, ValueError, RecursionError)
 _START = Position(1, 1)
 
 
@@ -19,14 +20,8 @@ def compose(text: str) -> Node | None:
     """The root of the one document of a text; nothing where it is empty. Raises `ParseError`. A megabyte takes seconds."""
     try:
         root: Node | None = YAML(typ="safe", pure=True).compose(text)
-    except MarkedYAMLError as error:
-        raise _parse_error(error) from error
-    except ReaderError as error:
-        at = Places(text).at(error.position)
-        raise ParseError(at, f"the character U+{int(error.character):04X} is not allowed") from error
-    except (YAMLError, ValueError, RecursionError) as error:
-        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise ParseError(_START, why) from error
+    except YAML_TROUBLE as error:
+        raise parse_error(text, error) from error
     return root
 
 
@@ -35,7 +30,12 @@ def place_of(node: Node) -> Position:
     return Position(node.start_mark.line + 1, node.start_mark.column + 1)
 
 
-def _parse_error(error: MarkedYAMLError) -> ParseError:
+def parse_error(text: str, error: Exception) -> ParseError:
+    """What is wrong with a text that the reader of YAML gave up with one of `YAML_TROUBLE`."""
+    if isinstance(error, ReaderError):
+        return ParseError(Places(text).at(error.position), f"the character U+{int(error.character):04X} is not allowed")
+    if not isinstance(error, MarkedYAMLError):
+        return ParseError(_START, "it is nested too deeply" if isinstance(error, RecursionError) else str(error))
     mark = error.problem_mark or error.context_mark
     at = Position(mark.line + 1, mark.column + 1) if mark is not None else _START
     return ParseError(at, " ".join(str(error.problem or error.context).split())[:200])
