@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import orjson
 
-from registry.ledger import Change
+from registry.ledger import Change, kept_json
 from registry.tenancy import segment
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Service:
             schemas=tuple(document.get("schemas", ())),  # type: ignore[arg-type]
             tags=tags,
             document=document,
-            encoded=orjson.dumps(document),
+            encoded=kept_json(document),
             revision=revision,
         )
 
@@ -111,7 +111,7 @@ class Instance:
             status=_text(document, "status"),
             properties=_strings(document, "properties"),
             lease=lease,
-            encoded=encoded or orjson.dumps(document),
+            encoded=encoded or kept_json(document),
             revision=revision,
         )
 

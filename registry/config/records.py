@@ -12,6 +12,8 @@ from typing import TypeAlias
 
 import orjson
 
+from registry.ledger import kept_json
+
 Labels: TypeAlias = frozenset[tuple[str, str]]
 """A set of labels. A label with the empty value is not the same as none."""
 
@@ -66,7 +68,7 @@ class KeyValue:
             "update_time": updated[1],
             "labels": dict(sorted(draft.labels.items())) or None,
         }
-        encoded = orjson.dumps({member: value for member, value in document.items() if value is not None})
+        encoded = kept_json({member: value for member, value in document.items() if value is not None})
         label_set = frozenset(draft.labels.items())
         return cls(tenant, name, draft, label_set, created[0], updated[0], created[1], updated[1], encoded)
 
