@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SYSTEM := chromium wrk
+# One worker a core; a module's tests stay together, since some share an engine.
+PYTEST := $(BIN)/pytest -n auto --dist loadfile
 
 .PHONY: demo test test-all test-interop lint bench system clean
 
@@ -26,10 +28,10 @@ lint: .venv/ready
 	$(BIN)/lint-imports
 
 test: .venv/ready system lint
-	$(BIN)/pytest -m "not heavy"
+	$(PYTEST) -m "not heavy"
 
 test-all: .venv/ready system lint
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-interop: .venv/ready
 	$(BIN)/pytest -m interop tests/interop
@@ -38,4 +40,4 @@ bench: .venv/ready system
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis waggle-data
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache waggle-data

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -230,7 +231,8 @@ async def test_an_authority_without_a_certificate_is_a_usage_error(tmp_path_fact
 @contextlib.asynccontextmanager
 async def _process(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*arguments, stdout=pipe, stderr=pipe)
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    process = await asyncio.create_subprocess_exec(*arguments, stdout=pipe, stderr=pipe, env=environment)
     try:
         async with asyncio.timeout(30):
             yield process
