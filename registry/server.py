@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import signal
 import socket
 import ssl
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from registry.settings import LoadedSettings, Settings
 
 _BACKLOG = 4096
+_OTHER_FILES = 100
 log = structlog.get_logger(__name__)
 
 
@@ -159,12 +161,22 @@ class Server:
 def run(loaded: LoadedSettings) -> int:
     """Serve with these settings until SIGTERM or SIGINT; the exit status of the process."""
     status = 1
+    raise_file_limit(loaded.settings.max_connections)
     try:
         status = uvloop.run(_main(loaded.settings))
     except* (JournalError, OSError) as group:
         for error in group.exceptions:
             log.error("server.cannot_start", error=str(error))  # noqa: TRY400  the text says it all
     return status
+
+
+def raise_file_limit(connections: int) -> None:
+    """Let the process open as many files as the system lets it, and warn where those are fewer than so many connections need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and hard < connections + _OTHER_FILES:
+        log.warning("server.few_files", limit=hard, max_connections=connections)
 
 
 async def _main(settings: Settings) -> int:

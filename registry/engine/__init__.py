@@ -105,12 +105,16 @@ class Engine:
         """Read, and return when all that was seen is stored: a change that the store fails to take is shown to nobody."""
         while True:
             seen = look()
-            pending = self.committer.pending
-            if pending is None:
+            if await self.settled():
                 return seen
-            await asyncio.wait((pending,))
-            if not pending.cancelled() and pending.exception() is None:
-                return seen
+
+    async def settled(self) -> bool:
+        """Wait until everything that is in memory now is stored or taken back; whether it is stored, so that what was read holds."""
+        pending = self.committer.pending
+        if pending is None:
+            return True
+        await asyncio.wait((pending,))
+        return not pending.cancelled() and pending.exception() is None
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -14,6 +14,7 @@ from registry.api.service_center import shapes
 from registry.api.service_center.instances import BAD_JSON, instance_id
 from registry.api.service_center.services import service_id
 from registry.api.shapes import read, validate
+from registry.api.stored import of_stored
 from registry.catalog.discovery import Answer, Query, make_answer, revision_of
 from registry.catalog.records import ProviderKey, Service
 from registry.errors import RegistryError, invalid
@@ -85,18 +86,18 @@ def _record(call: Call, queries: Sequence[Query]) -> None:
         engine.begin(command)
 
 
+@of_stored
 async def of_service(call: Call) -> Reply:
     """GET microservices/:serviceId/instances."""
-    asked = (call.tenant, service_id(call), _consumer_id(call), _tags(call))
-    answer = await call.engine.read(lambda: call.engine.catalog.discovery.of_service(*asked))
+    answer = call.engine.catalog.discovery.of_service(call.tenant, service_id(call), _consumer_id(call), _tags(call))
     return answered(answer, honoured_revision(call))
 
 
+@of_stored
 async def one(call: Call) -> Reply:
     """GET microservices/:serviceId/instances/:instanceId."""
     discovery, consumer = call.engine.catalog.discovery, _consumer_id(call)
-    asked = (call.tenant, service_id(call), instance_id(call), consumer, _tags(call))
-    found = await call.engine.read(lambda: discovery.one(*asked))
+    found = discovery.one(call.tenant, service_id(call), instance_id(call), consumer, _tags(call))
     answer = Answer(revision_of((found,)), b'{"instance":' + found.encoded + b"}", (found.encoded,))
     return answered(answer, honoured_revision(call))
 
@@ -177,12 +178,14 @@ def _failure(error: RegistryError, indexes: Sequence[int]) -> Mapping[str, objec
     return {"indexes": indexes, "error": shown}
 
 
+@of_stored
 async def providers(call: Call) -> Reply:
     """GET microservices/:consumerId/providers."""
     found = call.engine.catalog.graph.providers(call.tenant, call.params["serviceId"])
     return _dependants(call, "providers", found)
 
 
+@of_stored
 async def consumers(call: Call) -> Reply:
     """GET microservices/:providerId/consumers."""
     found = call.engine.catalog.graph.consumers(call.tenant, call.params["serviceId"])

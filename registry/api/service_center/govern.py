@@ -11,12 +11,14 @@ from registry.api.checks import checked, comma_list, flag, zero_or_one
 from registry.api.service_center import shapes
 from registry.api.service_center.schemas import schema_document
 from registry.api.service_center.services import service_id
+from registry.api.stored import of_stored
 from registry.catalog.records import Service
 from registry.catalog.views import Selection
 
 _ALL = ("tags", "instances", "schemas", "dependencies", "statistics")
 
 
+@of_stored
 async def details(call: Call) -> Reply:
     """GET govern/microservices: chosen services with what `options` asks for."""
     options = set(comma_list(call, "options"))
@@ -36,6 +38,7 @@ async def details(call: Call) -> Reply:
     return json_reply({**({"allServicesDetail": shown} if shown else {}), **statistics})
 
 
+@of_stored
 async def one(call: Call) -> Reply:
     """GET govern/microservices/:serviceId: everything about one service."""
     service = call.engine.catalog.services.get(call.tenant, service_id(call))
@@ -48,11 +51,13 @@ async def one(call: Call) -> Reply:
     return json_reply({"service": {name: part for name, part in detail.items() if part}})
 
 
+@of_stored
 async def statistics(call: Call) -> Reply:
     """GET govern/statistics."""
     return json_reply({"statistics": _counts(call, with_shared=False)})
 
 
+@of_stored
 async def apps(call: Call) -> Reply:
     """GET govern/apps."""
     environment = checked(shapes.ENVIRONMENT_RULE, "GetAppsRequest.Environment", call.query.get("env", ""))
@@ -60,6 +65,7 @@ async def apps(call: Call) -> Reply:
     return json_reply({"appIds": found} if found else {})
 
 
+@of_stored
 async def relations(call: Call) -> Reply:
     """GET govern/relations: the graph of calls."""
     services, lines = call.engine.catalog.views.relations(call.tenant, with_shared=flag(call, "withShared"))

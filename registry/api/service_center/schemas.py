@@ -7,6 +7,7 @@ from registry.api.checks import checked, zero_or_one
 from registry.api.service_center import shapes
 from registry.api.service_center.services import service_id
 from registry.api.shapes import read, validate
+from registry.api.stored import of_stored
 from registry.catalog.schemas import SchemaContent
 from registry.errors import RegistryError, invalid
 
@@ -15,12 +16,14 @@ def _schema_id(call: Call) -> str:
     return checked(shapes.SCHEMA_ID_RULE, "GetSchemaRequest.SchemaId", call.params["schemaId"])
 
 
+@of_stored
 async def get(call: Call) -> Reply:
     """GET schemas/:schemaId: the content; the summary is in a header."""
     schema = call.engine.catalog.schemas.get(call.tenant, service_id(call), _schema_id(call))
     return json_reply({"schema": schema.content}, {"X-Schema-Summary": schema.summary})
 
 
+@of_stored
 async def list_all(call: Call) -> Reply:
     """GET schemas, with their content where `withSchema=1`."""
     with_content = zero_or_one(call, "withSchema")

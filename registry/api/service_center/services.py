@@ -8,6 +8,7 @@ from registry.api.call import EMPTY, Call, Reply, json_reply
 from registry.api.checks import checked, flag
 from registry.api.service_center import shapes
 from registry.api.shapes import Rule, parse, read, validate
+from registry.api.stored import of_stored
 from registry.catalog.records import ProviderKey
 from registry.errors import RegistryError, invalid
 
@@ -51,23 +52,26 @@ async def _register_belongings(call: Call, name: str, given: Mapping[str, object
     await call.engine.execute(command)
 
 
+@of_stored
 async def list_all(call: Call) -> Reply:
     """GET microservices."""
     services = call.engine.catalog.services.list(call.tenant, with_shared=flag(call, "withShared"))
     return json_reply({"services": [service.document for service in services]} if services else {})
 
 
+@of_stored
 async def get(call: Call) -> Reply:
     """GET microservices/:serviceId."""
     return json_reply({"service": call.engine.catalog.services.get(call.tenant, service_id(call)).document})
 
 
+@of_stored
 async def exists(call: Call) -> Reply:
     """GET existence: of a version of a service, or of a schema."""
     query = call.query
     match query.get("type"):
         case "microservice":
-            return await call.engine.read(lambda: _service_exists(call, query))
+            return _service_exists(call, query)
         case "schema":
             return _schema_exists(call, query)
     raise invalid("Only micro-service and schema can be used as type.")
@@ -131,6 +135,7 @@ async def set_properties(call: Call) -> Reply:
     return EMPTY
 
 
+@of_stored
 async def get_tags(call: Call) -> Reply:
     """GET microservices/:serviceId/tags."""
     tags = call.engine.catalog.tags.get(call.tenant, service_id(call))
