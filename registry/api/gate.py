@@ -30,6 +30,10 @@ _CORS_HEADERS = frozenset(("origin", "accept", "content-type", "x-domain-name", 
 _ROUTER_TYPE = "text/plain; charset=utf-8"
 _ROUTER_HEADERS = {"X-Content-Type-Options": "nosniff"}
 _NOT_FOUND = Reply(404, b"404 page not found\n", _ROUTER_TYPE, _ROUTER_HEADERS)
+_KIE_PATH = re.compile(r"/v1/[^/]+/kie(/.*)?")
+_KIE_NOT_FOUND = Reply(404, b"404: Page Not Found", _ROUTER_TYPE)
+BODILESS = (204, 304)
+"""Statuses of answers that have neither a body nor a content type."""
 _NO_GZIP = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 
 log = structlog.get_logger(__name__)
@@ -70,7 +74,7 @@ class Gate:
         if len(body) >= COMPRESSED_FROM and accepts_gzip(request.headers.get("Accept-Encoding", "")):
             body = gzip(body)
             headers["Content-Encoding"] = "gzip"
-        if reply.status == 304:
+        if reply.status in BODILESS:
             del headers["Content-Type"]
         response = web.Response(status=reply.status, body=body, headers=headers)
         if not request.content.is_eof():
@@ -89,7 +93,7 @@ class Gate:
             return _preflight(request)
         route = routes.get(request.method)
         if route is None:
-            return _method_not_allowed(routes) if routes else _NOT_FOUND
+            return _method_not_allowed(routes) if routes else _not_found(decoded)
         pairs = parse_qsl(query, keep_blank_values=True)
         call = Call(self._engine, route, request, params_of(route, decoded), pairs, b"", self._listeners)
         return await self._serve(call)
@@ -198,9 +202,9 @@ def _is_lenient(routes: Mapping[str, Route]) -> bool:
 
 
 def _check_target(target: str, path: str, *, lenient: bool) -> Reply | None:
-    """Section 1.3. KIE and the engine's own API are lenient: they look at neither the end of the target nor at slashes in the query."""
-    odd_end = target.endswith((";", "&", "?", "+", "@")) and not lenient
-    if not path.startswith("/") or len(target) >= _LONGEST_TARGET or odd_end:
+    """Section 1.3. KIE and the engine's own API are lenient: neither length nor end of the target count, nor slashes in the query."""
+    odd = len(target) >= _LONGEST_TARGET or target.endswith((";", "&", "?", "+", "@"))
+    if not path.startswith("/") or (odd and not lenient):
         return Reply(400, f"Invalid Request URI {target[:_LONGEST_TARGET]}".encode())
     cleaned = _cleaned(path)
     if cleaned != path:
@@ -224,9 +228,15 @@ def _cleaned(path: str) -> str:
     return "/" + "/".join(kept) + slash
 
 
+def _not_found(path: str) -> Reply:
+    return _KIE_NOT_FOUND if _KIE_PATH.fullmatch(path) else _NOT_FOUND
+
+
 def _method_not_allowed(routes: Mapping[str, Route]) -> Reply:
-    headers = {**_ROUTER_HEADERS, "Allow": ", ".join(sorted(routes))}
-    return Reply(405, b"Method Not Allowed\n", _ROUTER_TYPE, headers)
+    allowed = {"Allow": ", ".join(sorted(routes))}
+    if any(route.tenancy is Tenancy.KIE for route in routes.values()):
+        return Reply(405, b"405: Method Not Allowed", _ROUTER_TYPE, allowed)
+    return Reply(405, b"Method Not Allowed\n", _ROUTER_TYPE, {**_ROUTER_HEADERS, **allowed})
 
 
 def _preflight(request: web.BaseRequest) -> Reply:

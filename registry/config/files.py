@@ -19,7 +19,7 @@ from registry.config.edits import Edit
 from registry.config.parsing import ParseError, Places, Position
 from registry.config.properties import parse_properties
 from registry.config.records import DISABLED, ENABLED
-from registry.config.yaml_nodes import compose, place_of
+from registry.config.yaml_nodes import compose, is_null, place_of
 
 _TEXTS = ("key", "value", "value_type", "status", "check")
 _MEMBERS = (*_TEXTS, "labels", "priority")
@@ -118,7 +118,7 @@ def _own_items(text: str) -> Iterator[tuple[Given, Position]]:
 def _kie_items(text: str) -> Iterator[tuple[Given, Position]]:
     """The items of a KIE export in YAML. Members that it does not know are those that the engine gives, such as revisions."""
     for node in _sequence(_members(_root(text)), "data"):
-        if not _is_null(node):
+        if not is_null(node):
             members = _members(node)
             yield {name: _plain(members[name][0]) for name in _MEMBERS if name in members}, place_of(node)
 
@@ -134,7 +134,7 @@ def _sequence(members: Mapping[str, tuple[Node, Position]], name: str) -> Iterab
     if name not in members:
         raise ParseError(_START, f"the file has no {name}")
     node, at = members[name]
-    if _is_null(node):
+    if is_null(node):
         return ()
     if not isinstance(node, SequenceNode):
         raise ParseError(at, f"{name} must be a list")
@@ -167,14 +167,10 @@ def _plain(node: Node) -> object:
 def _scalar(node: Node) -> str:
     if not isinstance(node, ScalarNode):
         raise ParseError(place_of(node), "text is expected here; what has several lines is written as a block after |")
-    if _is_null(node) and node.value:
+    if is_null(node) and node.value:
         raise ParseError(place_of(node), f"{node.value} is nothing in YAML; put it in quotes if it is meant as text")
     value: str = node.value
     return value
-
-
-def _is_null(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and str(node.tag).endswith(":null")
 
 
 # --- KIE's export as JSON

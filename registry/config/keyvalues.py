@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from registry.config.records import Draft, KeyValue, id_of
-from registry.config.rules import check_draft, check_status, check_value
+from registry.config.rules import check_change, check_draft
 from registry.config.state import State
 from registry.errors import ConfigError
 
@@ -18,7 +18,7 @@ class KeyValues:
 
     def __init__(self, state: State, quota: int) -> None:
         self._state = state
-        self._quota = quota
+        self.quota = quota
 
     def get(self, tenant: str, key_id: str) -> KeyValue:
         """The key-value of an id, or 404001."""
@@ -33,8 +33,8 @@ class KeyValues:
 
     def check_room(self, tenant: str, more: int) -> None:
         """Raise 422001 where so many more key-values are more than the quota."""
-        if len(self._state.table(tenant).by_id) + more > self._quota:
-            raise ConfigError(422001, f"quota is not enough(reached maximum allowed quota: {self._quota})")
+        if len(self._state.table(tenant).by_id) + more > self.quota:
+            raise ConfigError(422001, f"reached maximum allowed quota: {self.quota}")
 
     def create(self, tenant: str, draft: Draft, now: int) -> KeyValue:
         """Create a key-value. Raises 400001, 409001, 422001."""
@@ -49,8 +49,7 @@ class KeyValues:
 
     def update(self, tenant: str, key_id: str, value: str, status: str, now: int) -> KeyValue:
         """Change the value and the status; an empty one stays as it is. Raises 400001, 404001."""
-        check_value("UpdateKVRequest", value)
-        check_status("UpdateKVRequest", status)
+        check_change(value, status)
         before = self.get(tenant, key_id)
         draft = replace(before.draft, value=value or before.draft.value, status=status or before.draft.status)
         return self._replace(before, draft, now)

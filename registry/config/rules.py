@@ -1,88 +1,133 @@
-"""What keys, values, labels and queries may be. Protocol: KIE sections A.3 and A.7. Lengths are in characters."""
+"""What keys, values, labels and queries may be. Protocol: KIE sections A.3 and A.7. Lengths are in characters.
+
+A refusal names every part that breaks its rule, in the words that clients of KIE know. Section A.12.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from registry.config.records import VALUE_TYPES, Draft
 from registry.errors import ConfigError
 
-_KEY = re.compile(r"[a-zA-Z0-9._:-]+")
-_LABEL_NAME = re.compile(r"[a-zA-Z0-9]{1,32}|[a-zA-Z0-9][a-zA-Z0-9_\-.]{1,30}[a-zA-Z0-9]")
-_LABEL_VALUE = re.compile(r"[a-zA-Z0-9]{0,160}|[a-zA-Z0-9][a-zA-Z0-9_\-.]{0,158}[a-zA-Z0-9]")
-_QUERIED_KEY = re.compile(r"[a-zA-Z0-9._:-]*|beginWith\([a-zA-Z0-9._:-]*\)|wildcard\([a-zA-Z0-9*._:-]*\)")
-_NAME = re.compile(r"[a-zA-Z0-9]*|[a-zA-Z0-9][a-zA-Z0-9_\-.]*[a-zA-Z0-9]")
-_ASCII = re.compile(r"[\x00-\x7F]*")
-_STATUSES = ("enabled", "disabled")
+
+class _Rule(NamedTuple):
+    """A pattern, and the text that refusals show of it."""
+
+    pattern: re.Pattern[str]
+    shown: str
+
+
+def _rule(*alternatives: str) -> _Rule:
+    return _Rule(re.compile("|".join(alternatives)), "|".join(f"^{text}$" for text in alternatives))
+
+
+def _one_of(*words: str) -> _Rule:
+    """What is empty has its default by the time it is looked at, so the empty text is shown as allowed and is not."""
+    return _Rule(re.compile("|".join(words)), f"^$|^({'|'.join(words)})$")
+
+
+_KEY = _rule("[a-zA-Z0-9._:-]+")
+_LABEL_NAME = _rule("[a-zA-Z0-9]{1,32}", r"[a-zA-Z0-9][a-zA-Z0-9_\-.]{1,30}[a-zA-Z0-9]")
+_LABEL_VALUE = _rule("[a-zA-Z0-9]{0,160}", r"[a-zA-Z0-9][a-zA-Z0-9_\-.]{0,158}[a-zA-Z0-9]")
+_QUERIED_KEY = _rule("[a-zA-Z0-9._:-]*", r"beginWith\([a-zA-Z0-9._:-]*\)", r"wildcard\([a-zA-Z0-9*._:-]*\)")
+_PROJECT = _rule("[a-zA-Z0-9]+", r"[a-zA-Z0-9][a-zA-Z0-9_\-.]*[a-zA-Z0-9]")
+_VALUE_TYPE = _one_of(*VALUE_TYPES)
+_STATUS = _one_of("enabled", "disabled")
 
 LONGEST_KEY = 2048
 LONGEST_VALUE = 131072
 LONGEST_CHECK = 1048576
 LONGEST_QUERY = 128
 LONGEST_NAME = 256
+LONGEST_ID = 64
 MOST_LABELS = 6
 MOST_QUERIED_LABELS = 8
 MOST_A_PAGE = 100
 
 
-def broken(field: str, rule: str) -> ConfigError:
-    """The refusal of a value, in the words that clients of KIE know."""
-    return ConfigError(400001, f"validate failed, field: {field}, rule: {rule}")
-
-
 def check_draft(draft: Draft) -> None:
-    """Raise 400001 for the first part of a key-value that breaks its rule."""
-    check_length("KVDoc.Key", draft.key, LONGEST_KEY)
-    if not _KEY.fullmatch(draft.key):
-        raise broken("KVDoc.Key", f"^{_KEY.pattern}$")
-    check_value("KVDoc", draft.value)
-    if draft.value_type not in VALUE_TYPES:
-        raise broken("KVDoc.ValueType", f"^$|^({'|'.join(VALUE_TYPES)})$")
-    if draft.status not in _STATUSES:
-        raise broken("KVDoc.Status", f"^$|^({'|'.join(_STATUSES)})$")
-    check_length("KVDoc.Check", draft.check, LONGEST_CHECK)
-    if not _ASCII.fullmatch(draft.check):
-        raise broken("KVDoc.Check", "ascii")
-    check_labels("KVDoc", draft.labels, MOST_LABELS)
+    """Raise 400001 for a key-value with parts that break their rules."""
+    _refuse(
+        (
+            *_broken_text("KVDoc.Key", draft.key, LONGEST_KEY, _KEY),
+            *_too_long("KVDoc.Value", draft.value, LONGEST_VALUE),
+            *_unlike("KVDoc.ValueType", draft.value_type, _VALUE_TYPE),
+            *_unlike("KVDoc.Status", draft.status, _STATUS),
+            *_too_long("KVDoc.Check", draft.check, LONGEST_CHECK),
+            *(() if draft.check.isascii() else [_broken("KVDoc.Check", "ascii")]),
+            *_broken_labels("KVDoc", draft.labels, MOST_LABELS),
+        )
+    )
 
 
-def check_value(owner: str, value: str) -> None:
-    """Raise 400001 for a value that is too long."""
-    check_length(f"{owner}.Value", value, LONGEST_VALUE)
+def check_change(value: str, status: str) -> None:
+    """Raise 400001 for a value that is too long, or for a status that is neither of the two nor empty."""
+    _refuse(
+        (
+            *_too_long("UpdateKVRequest.Value", value, LONGEST_VALUE),
+            *(_unlike("UpdateKVRequest.Status", status, _STATUS) if status else ()),
+        )
+    )
 
 
-def check_status(owner: str, status: str) -> None:
-    """Raise 400001 for a status that is neither of the two nor empty."""
-    if status and status not in _STATUSES:
-        raise broken(f"{owner}.Status", f"^$|^({'|'.join(_STATUSES)})$")
+def check_query(labels: Mapping[str, str], key: str, value: str, status: str) -> None:
+    """Raise 400001 for a query with parts that break their rules; `key` is a key, `beginWith(…)` or `wildcard(…)`."""
+    _refuse(
+        (
+            *_broken_labels("ListKVRequest", labels, MOST_QUERIED_LABELS),
+            *_broken_text("ListKVRequest.Key", key, LONGEST_QUERY, _QUERIED_KEY),
+            *_too_long("ListKVRequest.Value", value, LONGEST_QUERY),
+            *(_unlike("ListKVRequest.Status", status, _STATUS) if status else ()),
+        )
+    )
 
 
-def check_labels(owner: str, labels: Mapping[str, str], most: int) -> None:
-    """Raise 400001 for too many labels, or for one that breaks its rule."""
-    if len(labels) > most:
-        raise broken(f"{owner}.Labels", f"max = {most}")
-    for name, value in labels.items():
-        if not _LABEL_NAME.fullmatch(name):
-            raise broken(f"{owner}.Labels[{name[:64]}]", f"^{_LABEL_NAME.pattern}$")
-        if not _LABEL_VALUE.fullmatch(value):
-            raise broken(f"{owner}.Labels[{name[:64]}]", f"^{_LABEL_VALUE.pattern}$")
+def check_id(owner: str, key_id: str) -> None:
+    """Raise 400001 for a text that is too long for an id."""
+    _refuse(_too_long(f"{owner}.ID", key_id, LONGEST_ID))
 
 
-def check_queried_key(text: str) -> None:
-    """Raise 400001 for what is no key, `beginWith(…)` or `wildcard(…)`."""
-    check_length("ListKVRequest.Key", text, LONGEST_QUERY)
-    if not _QUERIED_KEY.fullmatch(text):
-        raise broken("ListKVRequest.Key", f"^{_QUERIED_KEY.pattern}$")
+def check_project(owner: str, name: str) -> None:
+    """Raise 400001 for what is no name of a project."""
+    _refuse(_broken_text(f"{owner}.Project", name, LONGEST_NAME, _PROJECT))
 
 
-def check_project(name: str) -> None:
-    """Raise 400001 for what is no name of a domain or project."""
-    if not name or len(name) > LONGEST_NAME or not _NAME.fullmatch(name):
-        raise broken("ListKVRequest.Project", f"^{_NAME.pattern}$")
+def _broken(field: str, rule: str) -> str:
+    return f"validate failed, field: {field}, rule: {rule}"
 
 
-def check_length(field: str, text: str, most: int) -> None:
-    """Raise 400001 for a text of more characters."""
+def _refuse(broken: Iterable[str]) -> None:
+    detail = " | ".join(broken)
+    if detail:
+        raise ConfigError(400001, detail)
+
+
+def _broken_text(field: str, text: str, most: int, rule: _Rule) -> Iterator[str]:
+    """A text that is too long is not matched: one refusal of a part is enough."""
     if len(text) > most:
-        raise broken(field, f"max = {most}")
+        yield _broken(field, f"max = {most}")
+    else:
+        yield from _unlike(field, text, rule)
+
+
+def _too_long(field: str, text: str, most: int) -> Iterator[str]:
+    if len(text) > most:
+        yield _broken(field, f"max = {most}")
+
+
+def _unlike(field: str, text: str, rule: _Rule) -> Iterator[str]:
+    if not rule.pattern.fullmatch(text):
+        yield _broken(field, rule.shown)
+
+
+def _broken_labels(owner: str, labels: Mapping[str, str], most: int) -> Iterator[str]:
+    if len(labels) > most:
+        yield _broken(f"{owner}.Labels", f"max = {most}")
+        return
+    for name, value in labels.items():
+        field = f"{owner}.Labels[{name[:LONGEST_ID]}]"
+        yield from _unlike(field, name, _LABEL_NAME)
+        yield from _unlike(field, value, _LABEL_VALUE)

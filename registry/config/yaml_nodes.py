@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import Node
+from ruamel.yaml.nodes import Node, ScalarNode
 from ruamel.yaml.reader import ReaderError
 
 from registry.config.parsing import ParseError, Places, Position
@@ -28,6 +28,11 @@ def compose(text: str) -> Node | None:
 def place_of(node: Node) -> Position:
     """Where a node begins."""
     return Position(node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def is_null(node: Node) -> bool:
+    """Whether it stands for nothing: `null`, `~` or no text at all, not in quotes."""
+    return isinstance(node, ScalarNode) and str(node.tag).endswith(":null")
 
 
 def parse_error(text: str, error: Exception) -> ParseError:

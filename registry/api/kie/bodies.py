@@ -7,10 +7,11 @@ import io
 
 import orjson
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from registry.api.call import NO_HEADERS, Call, Reply
+from registry.api.kie.yaml_bodies import parse_yaml
 from registry.api.shapes import Shape, decode, parse
+from registry.config.parsing import ParseError
 from registry.errors import ConfigError, Refusal
 
 JSON_TYPE = "application/json"
@@ -18,6 +19,8 @@ YAML_TYPE = "text/yaml"
 NO_CONTENT = Reply(204)
 UNSUPPORTED = Reply(415, b"415: Unsupported Media Type")
 _IN_OUR_WORDS = {500011: 500001, 500003: 500001}
+_DECODING = "decode request body failed: "
+_one_at_a_time = asyncio.Lock()
 
 
 def reply(body: bytes, headers: dict[str, str] | None = None) -> Reply:
@@ -25,13 +28,12 @@ def reply(body: bytes, headers: dict[str, str] | None = None) -> Reply:
     return Reply(200, body, JSON_TYPE, headers or NO_HEADERS)
 
 
-def document_reply(call: Call, document: object) -> Reply:
+async def document_reply(call: Call, document: object) -> Reply:
     """200 with a document, as YAML where the client accepts nothing else."""
+    body = orjson.dumps(document)
     if call.header("Accept") != YAML_TYPE:
-        return reply(orjson.dumps(document))
-    text = io.StringIO()
-    YAML(typ="safe").dump(orjson.loads(orjson.dumps(document)), text)
-    return Reply(200, text.getvalue().encode(), YAML_TYPE)
+        return reply(body)
+    return Reply(200, await asyncio.to_thread(_as_yaml, body), YAML_TYPE)
 
 
 def readable(call: Call) -> bool:
@@ -42,22 +44,28 @@ def readable(call: Call) -> bool:
 async def read(call: Call, shape: Shape) -> dict[str, object]:
     """The known members of the body. Raises 400001."""
     try:
-        value = await _yaml(call.body) if call.header("Content-Type") == YAML_TYPE else parse(call.body)
+        value = await _yaml(shape, call.body) if call.header("Content-Type") == YAML_TYPE else parse(call.body)
         return decode(shape, value)
-    except Refusal as error:
-        raise ConfigError(400001, f"decode request body failed: {error.detail}") from error
+    except (Refusal, ParseError) as error:
+        why = error.detail if isinstance(error, Refusal) else f"the body is not YAML: {error}"
+        raise ConfigError(400001, _DECODING + why) from error
 
 
-async def _yaml(body: bytes) -> object:
-    """Parsed on a thread: a large document takes seconds, in which others must be served."""
-    try:
-        return await asyncio.to_thread(YAML(typ="safe", pure=True).load, body)
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(400001, f"the body is not YAML: {' '.join(str(error).split())[:300]}") from error
+async def _yaml(shape: Shape, body: bytes) -> object:
+    """Parsed on a thread, one body at a time: a large one takes seconds, in which others must be served."""
+    async with _one_at_a_time:
+        return await asyncio.to_thread(parse_yaml, shape, body)
+
+
+def _as_yaml(body: bytes) -> bytes:
+    text = io.StringIO()
+    YAML(typ="safe").dump(orjson.loads(body), text)
+    return text.getvalue().encode()
 
 
 def in_our_words(refusal: Refusal) -> Refusal:
     """A refusal in the config centre's words, whoever made it."""
     if isinstance(refusal, ConfigError):
         return refusal
-    return ConfigError(_IN_OUR_WORDS.get(refusal.error.code, 400001), refusal.detail)
+    detail = f"{_DECODING}{refusal.detail}" if refusal.detail.startswith("http: ") else refusal.detail
+    return ConfigError(_IN_OUR_WORDS.get(refusal.error.code, 400001), detail)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PART = re.compile(r"(\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+_PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)([^0-9.]*)", re.ASCII)
 _LONGEST = 64
+_MOST_SECONDS = 2**63 / 1e9
 
 
 def seconds_of(text: str) -> float:
@@ -15,13 +16,26 @@ def seconds_of(text: str) -> float:
     if unsigned == "0":
         return 0.0
     if not unsigned or len(text) > _LONGEST:
-        raise ValueError(f'time: invalid duration "{text[:_LONGEST]}"')
+        raise _invalid("invalid duration", text)
     total, place = 0.0, 0
     while place < len(unsigned):
         part = _PART.match(unsigned, place)
         if part is None:
-            trouble = "missing unit in" if re.fullmatch(r"[\d.]+", unsigned[place:], re.ASCII) else "invalid"
-            raise ValueError(f'time: {trouble} duration "{text}"')
-        total += float(part[1]) * _SECONDS[part[2]]
+            raise _invalid("invalid duration", text)
+        total += float(part[1]) * _unit(part[2], text)
         place = part.end()
+    if total > _MOST_SECONDS:
+        raise _invalid("invalid duration", text)
     return -total if text.startswith("-") else total
+
+
+def _unit(name: str, text: str) -> float:
+    if not name:
+        raise _invalid("missing unit in duration", text)
+    if name not in _SECONDS:
+        raise _invalid(f'unknown unit "{name}" in duration', text)
+    return _SECONDS[name]
+
+
+def _invalid(trouble: str, text: str) -> ValueError:
+    return ValueError(f'time: {trouble} "{text[:_LONGEST]}"')

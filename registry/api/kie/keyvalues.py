@@ -6,40 +6,43 @@ import orjson
 
 from registry.api.call import Call, Reply
 from registry.api.kie import parameters, shapes
-from registry.api.kie.bodies import NO_CONTENT, UNSUPPORTED, document_reply, read, readable, reply
+from registry.api.kie.bodies import NO_CONTENT, document_reply, read, reply
 from registry.config.query import Query, answer
 from registry.config.records import KeyValue, label_format
-from registry.config.rules import LONGEST_QUERY, check_length
+from registry.config.rules import check_id
 from registry.errors import ConfigError
 
 REVISION = "X-Kie-Revision"
 """Java clients compare this header's name with its case."""
 NOT_MODIFIED = Reply(304)
-BUSY = Reply(429)
 _LONGEST_WAIT = 300.0
 
 
 async def create(call: Call) -> Reply:
     """POST kie/kv: create a key-value; 409001 where its key has these labels already."""
-    if not readable(call):
-        return UNSUPPORTED
     draft = shapes.draft_of(await read(call, shapes.KEY_VALUE))
     engine, tenant = call.engine, call.tenant
-    created = await engine.execute(lambda: engine.config.keys.create(tenant, draft, engine.now()), call.author)
-    return document_reply(call, orjson.Fragment(created.encoded))
+    try:
+        created = await engine.execute(lambda: engine.config.keys.create(tenant, draft, engine.now()), call.author)
+    except ConfigError as error:
+        raise wrapped(error) from error
+    return await document_reply(call, orjson.Fragment(created.encoded))
+
+
+def wrapped(refusal: ConfigError) -> ConfigError:
+    """A refusal to create as the original words it: the detail repeats the message. Section A.12."""
+    return ConfigError(refusal.error.code, f"{refusal.error.message}({refusal.detail})")
 
 
 async def update(call: Call) -> Reply:
     """PUT kie/kv/:kv_id: change the value or the status."""
-    if not readable(call):
-        return UNSUPPORTED
     given = await read(call, shapes.UPDATE)
     value, status = str(given.get("value", "")), str(given.get("status", ""))
-    engine, tenant, name = call.engine, call.tenant, key_id(call)
+    engine, tenant, name = call.engine, call.tenant, key_id(call, "UpdateKVRequest")
     changed = await engine.execute(
         lambda: engine.config.keys.update(tenant, name, value, status, engine.now()), call.author
     )
-    return document_reply(call, orjson.Fragment(changed.encoded))
+    return await document_reply(call, orjson.Fragment(changed.encoded))
 
 
 async def get(call: Call) -> Reply:
@@ -51,7 +54,7 @@ async def get(call: Call) -> Reply:
 
 async def delete(call: Call) -> Reply:
     """DELETE kie/kv/:kv_id: delete one key-value."""
-    engine, tenant, name = call.engine, call.tenant, key_id(call)
+    engine, tenant, name = call.engine, call.tenant, call.params["kv_id"]
     await engine.execute(lambda: engine.config.keys.delete(tenant, name, engine.now()), call.author)
     return NO_CONTENT
 
@@ -96,9 +99,9 @@ async def _listed(call: Call, query: Query) -> Reply:
     return reply(body, {REVISION: str(revision)})
 
 
-def key_id(call: Call) -> str:
-    """The id of the path."""
-    check_length("GetKVRequest.ID", call.params["kv_id"], LONGEST_QUERY)
+def key_id(call: Call, request: str = "GetKVRequest") -> str:
+    """The id of the path. Raises 400001 for one that is too long, which calls the request so."""
+    check_id(request, call.params["kv_id"])
     return call.params["kv_id"]
 
 

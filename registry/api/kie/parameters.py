@@ -8,32 +8,22 @@ from registry.api.call import Call
 from registry.api.kie.durations import seconds_of
 from registry.config.query import Query
 from registry.config.records import Labels
-from registry.config.rules import (
-    LONGEST_QUERY,
-    MOST_A_PAGE,
-    MOST_QUERIED_LABELS,
-    check_labels,
-    check_length,
-    check_queried_key,
-    check_status,
-)
+from registry.config.rules import MOST_A_PAGE, check_query
 from registry.config.state import Topic
 from registry.errors import ConfigError
 
-_NUMBER = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
+_NUMBER = re.compile(r"[+-]?[0-9]{1,40}", re.ASCII)
+_INT64 = 2**63
 _BAD_LABEL = "label value can not be empty, label can not be duplicated, please check query parameters"
 
 
 def query_of(call: Call) -> Query:
     """What is listed. Raises 400001."""
-    labels = labels_of(call)
-    given = call.query
+    labels, given = labels_of(call), call.query
     offset, limit = page_of(call)
-    check_queried_key(given.get("key", ""))
-    check_length("ListKVRequest.Value", given.get("value", ""), LONGEST_QUERY)
-    check_status("ListKVRequest", given.get("status", ""))
-    topic = Topic(call.tenant, labels, given.get("match") == "exact")
-    return Query(topic, given.get("key", ""), given.get("value", ""), given.get("status", ""), offset, limit)
+    key, value, status = (given.get(name, "") for name in ("key", "value", "status"))
+    check_query(dict(labels), key, value, status)
+    return Query(Topic(call.tenant, labels, given.get("match") == "exact"), key, value, status, offset, limit)
 
 
 def labels_of(call: Call) -> Labels:
@@ -45,21 +35,21 @@ def labels_of(call: Call) -> Labels:
             if not separator or ":" in value:
                 raise ConfigError(400001, _BAD_LABEL)
             labels[name] = value
-    check_labels("ListKVRequest", labels, MOST_QUERIED_LABELS)
     return frozenset(labels.items())
 
 
 def page_of(call: Call) -> tuple[int, int]:
     """Offset and limit; no limit is no paging, in which case the offset does not count. Raises 400001."""
     given = call.query
-    offset, limit = given.get("offset", ""), given.get("limit", "")
-    if offset and (not _NUMBER.fullmatch(offset) or int(offset) < 0):
+    offset, limit = _number(given.get("offset") or "0"), given.get("limit", "")
+    if offset is None or offset < 0:
         raise ConfigError(400001, "invalid offset number")
     if not limit:
         return 0, 0
-    if not _NUMBER.fullmatch(limit) or not 1 <= int(limit) <= MOST_A_PAGE:
+    most = _number(limit)
+    if most is None or not 1 <= most <= MOST_A_PAGE:
         raise ConfigError(400001, "invalid limit number")
-    return int(offset or 0), int(limit)
+    return offset, most
 
 
 def wait_of(call: Call) -> float | None:
@@ -78,6 +68,13 @@ def revision_of(call: Call) -> int | None:
     text = call.query.get("revision", "")
     if not text:
         return None
-    if not _NUMBER.fullmatch(text):
+    number = _number(text)
+    if number is None:
         raise ConfigError(400001, "revision param should be formed with number greater than 0")
-    return int(text)
+    return number
+
+
+def _number(text: str) -> int | None:
+    """The number that a text is, as far as it fits in 64 bits."""
+    number = int(text) if _NUMBER.fullmatch(text) else _INT64
+    return number if -_INT64 <= number < _INT64 else None

@@ -8,9 +8,10 @@ import orjson
 
 from registry.api.call import Call, Reply
 from registry.api.kie import shapes
-from registry.api.kie.bodies import UNSUPPORTED, document_reply, read, readable
+from registry.api.kie.bodies import document_reply, read
 from registry.config.keyvalues import KeyValues
 from registry.config.records import Draft
+from registry.config.rules import check_draft
 from registry.errors import ConfigError
 
 _MODES = ("force", "skip", "abort")
@@ -24,16 +25,17 @@ async def upload(call: Call) -> Reply:
         raise ConfigError(400001, "Query parameter 'override' is required")
     if mode not in _MODES:
         raise ConfigError(400001, f"override must be one of {', '.join(_MODES)}")
-    if not readable(call):
-        return UNSUPPORTED
     data = (await read(call, shapes.UPLOAD)).get("data", [])
     assert isinstance(data, list)  # noqa: S101  decoded as a list
-    drafts = [shapes.draft_of(item) for item in data if item is not None]
     engine, tenant = call.engine, call.tenant
+    most = engine.config.keys.quota
+    if len(data) > most:
+        raise ConfigError(400001, f"{len(data)} key-values at once are more than the quota of {most}")
+    drafts = [shapes.draft_of(item) for item in data if item is not None]
     stored, failed = await engine.execute(
         lambda: import_all(engine.config.keys, tenant, drafts, mode, engine.now()), call.author
     )
-    return document_reply(call, {"success": [orjson.Fragment(encoded) for encoded in stored], "failure": failed})
+    return await document_reply(call, {"success": [orjson.Fragment(encoded) for encoded in stored], "failure": failed})
 
 
 def import_all(
@@ -56,6 +58,7 @@ def import_all(
 
 
 def _import(keys: KeyValues, tenant: str, draft: Draft, mode: str, now: int) -> bytes:
+    check_draft(draft)
     known = keys.named(tenant, draft)
     if known is None:
         return keys.create(tenant, draft, now).encoded
