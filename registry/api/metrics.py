@@ -137,7 +137,7 @@ class Metrics(Collector):
                 len(leases.alive) / limits.quota_instances,
             ),
             ("service_center_db_sc_total", "Engines", 1),
-            ("service_center_notify_subscriber_total", "Open websockets", sources.watchers.count),
+            ("service_center_notify_subscriber_total", "Open websockets", sources.watchers.sockets.count),
             (
                 "service_center_notify_pending_total",
                 "Changes waiting for their commit",
@@ -168,7 +168,7 @@ class Metrics(Collector):
             ("waggle_journal_failures", "Journal transactions that failed", engine.committer.failures),
             ("waggle_leases_expired", "Instances that left because their lease was over", engine.expirations),
             ("service_center_notify_publish", "Events pushed to watchers", watchers.published),
-            ("waggle_watchers_cut_off", "Watchers that did not read and were dropped", watchers.overflowed),
+            ("waggle_watchers_cut_off", "Watchers that did not read and were dropped", watchers.sockets.overflowed),
             ("waggle_connections_refused", "Connections above max_connections", self._sources.server.refused),
         )
         yield from (CounterMetricFamily(name, about, value) for name, about, value in rows)
