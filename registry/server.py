@@ -17,6 +17,7 @@ from aiohttp import web
 
 from registry import __version__
 from registry.api.call import SERVER, Call, Reply
+from registry.api.config import config_routes
 from registry.api.connection import HotServer
 from registry.api.events import EventStreams
 from registry.api.gate import Gate
@@ -81,7 +82,7 @@ class Server:
         metrics = Metrics(
             Sources(self.engine, self.watchers, self.streams, self.hot, self._http), f"{settings.host}:{settings.port}"
         )
-        protocols = (*ROUTES, *kie_routes())
+        protocols = (*ROUTES, *kie_routes(), *config_routes())
         routes = (*protocols, *operation_routes(metrics.show, protocols))
         limits = {
             name: getattr(settings, name)
@@ -201,7 +202,8 @@ def limits_of(settings: Settings) -> Limits:
 
 def options_of(settings: Settings) -> Options:
     """The engine's part of the settings."""
-    return Options(settings.journal_batch, settings.journal_queue, settings.journal_history, settings.quota_config)
+    names = Options.__dataclass_fields__
+    return Options(**{name: getattr(settings, name) for name in names})
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:

@@ -148,6 +148,10 @@ class Settings(BaseModel):
     watch_ping_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
         30.0, description="Seconds between the pings that websockets get. Clients drop a socket silent for 60."
     )
+    config_check_values: bool = Field(
+        False,
+        description="Whether what clients of KIE write must parse as its type (400006); the original stores anything.",
+    )
     poll_max: Count = Field(20000, description="Most requests that wait for a change of the configuration.")
     stream_max: Count = Field(1000, description="Most open event streams.")
     journal_batch: Count = Field(1000, description="Most events of one commit.")

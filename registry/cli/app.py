@@ -1,4 +1,4 @@
-"""The command's entry: serve, settings, demo, version, and what looks at an engine."""
+"""The command's entry: serve, settings, demo, version, what looks at an engine, and `config`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import typer
 
 from registry import __version__
+from registry.cli.config import config
 from registry.cli.options import keyword, looking
 from registry.cli.serve import serve, settings
 from registry.cli.show import instances, services
@@ -21,6 +22,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Waggle: one 
 app.command("services")(looking(services))
 app.command("instances")(looking(instances, _SERVICE))
 app.command("watch")(looking(watch, _ANY_SERVICE))
+app.add_typer(config, name="config")
 app.command("serve")(serve)
 app.command("settings")(settings)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
 import json
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +19,8 @@ from rich.console import Console
 
 T = TypeVar("T")
 _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
+# A large file takes a minute to read.
+_CONFIG_TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=5)
 # The engine sends something every 15 seconds at least.
 _STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
 _LONGEST_LINE = 4 * 1024 * 1024
@@ -70,13 +73,21 @@ class EngineClient:
         async with self._session.get(url, params=parameters, headers=self._headers) as response:
             payload = await response.read()
             _refuse(response.status, payload)
-        try:
-            found = json.loads(payload)
-        except ValueError as error:
-            raise NoEngineError from error
-        if not isinstance(found, dict):
-            raise NoEngineError
-        return found
+        return document(payload)
+
+    async def config(
+        self, method: str, path: str, parameters: Sequence[tuple[str, str]] = (), body: bytes | None = None
+    ) -> bytes:
+        """An answer of the engine's own API of the config centre; the tenant is among the parameters, the user is named as author."""
+        tenant = (("domain", self._target.domain), ("project", self._target.project))
+        url, params = f"{self._target.url}/waggle/v1/config/{path}", (*tenant, *parameters)
+        headers = {**self._headers, "X-Waggle-Author": _user()}
+        async with self._session.request(
+            method, url, params=params, data=body, headers=headers, timeout=_CONFIG_TIMEOUT
+        ) as response:
+            payload = await response.read()
+            _refuse(response.status, payload)
+            return payload
 
     @contextlib.asynccontextmanager
     async def stream(self, parameters: Mapping[str, str], after: str) -> AsyncIterator[aiohttp.StreamReader]:
@@ -92,6 +103,17 @@ class EngineClient:
             if response.content_type != "text/event-stream":
                 raise NoEngineError
             yield response.content
+
+
+def document(payload: bytes) -> Mapping[str, object]:
+    """The JSON object of an answer. Raises `NoEngineError`."""
+    try:
+        found = json.loads(payload)
+    except ValueError as error:
+        raise NoEngineError from error
+    if not isinstance(found, dict):
+        raise NoEngineError
+    return found
 
 
 def ask(target: Target, work: Callable[[EngineClient], Awaitable[T]]) -> T:
@@ -124,7 +146,16 @@ def cause(error: BaseException) -> str:
 
 def fail(text: str) -> None:
     """Say what went wrong, in one line on standard error."""
-    Console(stderr=True, soft_wrap=True).print(f"waggle: {printable(text)}", style="red", markup=False, highlight=False)
+    _say(text, "red")
+
+
+def warn(text: str) -> None:
+    """Say what one should know, in one line on standard error."""
+    _say(text, "yellow")
+
+
+def _say(text: str, style: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(f"waggle: {printable(text)}", style=style, markup=False, highlight=False)
 
 
 def printable(text: str) -> str:
@@ -138,6 +169,15 @@ async def _session(target: Target, tls: ssl.SSLContext | bool, work: Callable[[E
         connector=connector, timeout=_TIMEOUT, read_bufsize=_LONGEST_LINE, trust_env=False
     ) as session:
         return await work(EngineClient(session, target))
+
+
+def _user() -> str:
+    """The name of the user of the operating system; empty where it has none."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):
+        return ""
+    return printable(name).encode(errors="replace").decode()
 
 
 def _refuse(status: int, payload: bytes) -> None:

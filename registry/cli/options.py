@@ -48,6 +48,17 @@ def looking(command: Callable[..., None], *own: inspect.Parameter) -> Callable[.
     return run
 
 
+def reaching(command: Callable[..., None], *own: inspect.Parameter) -> Callable[..., None]:
+    """A command that talks to an engine: its own parameters, the options that say where that is, and a `Target` made of these."""
+
+    def run(**given: object) -> None:
+        command(_target(given), **{parameter.name: given[parameter.name] for parameter in own})
+
+    run.__doc__ = command.__doc__
+    with_parameters(run, (*own, *_WHERE, *_TLS))
+    return run
+
+
 def engine_url(text: str) -> str:
     """The address of an engine, checked: a usage error otherwise."""
     try:
@@ -62,7 +73,7 @@ def engine_url(text: str) -> str:
 
 AS_JSON = keyword("as_json", bool, typer.Option("--json", help="Print JSON."), default=False)
 _PEM = "PEM file of the authority of the engine's certificate."
-_COMMON = (
+_WHERE = (
     keyword(
         "engine",
         str,
@@ -71,21 +82,28 @@ _COMMON = (
     ),
     keyword("domain", str, typer.Option(help="Domain to look at."), "default"),
     keyword("project", str, typer.Option(help="Project to look at."), "default"),
+)
+_ONLY = (
     keyword("app", str, typer.Option(help="Only this application."), ""),
     keyword("environment", str, typer.Option(help="Only this environment."), ""),
-    AS_JSON,
+)
+_TLS = (
     keyword("ca", Path | None, typer.Option(exists=True, dir_okay=False, readable=True, help=_PEM)),
     keyword("insecure", bool, typer.Option("--insecure", help="Do not check the engine's certificate."), default=False),
 )
+_COMMON = (*_WHERE, *_ONLY, AS_JSON, *_TLS)
 
 
 def _look(given: dict[str, object]) -> Look:
+    return Look(_target(given), str(given["app"]), str(given["environment"]), bool(given["as_json"]))
+
+
+def _target(given: dict[str, object]) -> Target:
     authority = given["ca"]
-    target = Target(
+    return Target(
         str(given["engine"]),
         str(given["domain"]),
         str(given["project"]),
         authority if isinstance(authority, Path) else None,
         bool(given["insecure"]),
     )
-    return Look(target, str(given["app"]), str(given["environment"]), bool(given["as_json"]))

@@ -29,9 +29,9 @@ def services(look: Look) -> None:
     if look.as_json:
         typer.echo(json.dumps(found, indent=2))
         return
-    rows = sorted(((part(row, "microService"), _rows(row, "instances")) for row in found), key=_order)
+    rows = sorted(((part(row, "microService"), rows_of(row, "instances")) for row in found), key=_order)
     names = ("service", "version", "app", "environment", "up", "instances", "framework")
-    _print_table(f"{look.target.domain}/{look.target.project}", names, [_service_cells(*row) for row in rows])
+    print_table(f"{look.target.domain}/{look.target.project}", names, [_service_cells(*row) for row in rows])
 
 
 def instances(look: Look, service: str) -> None:
@@ -44,13 +44,13 @@ def instances(look: Look, service: str) -> None:
         typer.echo(json.dumps(found, indent=2))
         return
     names = ("instance", "version", "status", "endpoints", "host", "properties", "zone", "since")
-    _print_table(service, names, [_instance_cells(row) for row in found])
+    print_table(service, names, [_instance_cells(row) for row in found])
 
 
 async def _details(client: EngineClient, look: Look) -> Sequence[Row]:
     wanted = {"options": "instances", "withShared": "1", "appId": look.app, "env": look.environment}
     found = await client.get("/govern/microservices", {name: value for name, value in wanted.items() if value})
-    return _rows(found, "allServicesDetail")
+    return rows_of(found, "allServicesDetail")
 
 
 async def _instances(client: EngineClient, look: Look, name: str) -> Sequence[Row] | None:
@@ -60,7 +60,7 @@ async def _instances(client: EngineClient, look: Look, name: str) -> Sequence[Ro
     if not ids:
         return None
     answers = [await client.get(f"/registry/microservices/{quote(owner, safe='')}/instances", {}) for owner in ids]
-    rows = [row for answer in answers for row in _rows(answer, "instances")]
+    rows = [row for answer in answers for row in rows_of(answer, "instances")]
     return sorted(rows, key=lambda row: (text(row, "version"), text(row, "instanceId")))
 
 
@@ -82,11 +82,11 @@ def _instance_cells(row: Row) -> Sequence[Cell]:
         text(row, "hostName"),
         "\n".join(f"{printable(name)}: {printable(str(value))}" for name, value in part(row, "properties").items()),
         "/".join(text(zone, name) for name in ("region", "availableZone") if zone),
-        _clock(text(row, "timestamp")),
+        clock(text(row, "timestamp")),
     )
 
 
-def _print_table(title: str, names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+def print_table(title: str, names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
     """Without the columns that have nothing in them. What is too long folds on a terminal; elsewhere lines are long."""
     table = Table(title=Text(printable(title)), title_justify="left")
     shown = [number for number in range(len(names)) if not rows or any(str(row[number]) for row in rows)]
@@ -116,7 +116,8 @@ def endpoints(row: Row) -> Sequence[str]:
     return [printable(str(endpoint)) for endpoint in value] if isinstance(value, list) else []
 
 
-def _rows(row: Row, name: str) -> Sequence[Row]:
+def rows_of(row: Row, name: str) -> Sequence[Row]:
+    """The JSON objects of a list in another; none where there is none."""
     value = row.get(name)
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
@@ -125,7 +126,8 @@ def _order(row: tuple[Row, Sequence[Row]]) -> tuple[str, str, str]:
     return text(row[0], "appId"), text(row[0], "serviceName"), text(row[0], "version")
 
 
-def _clock(seconds: str) -> str:
+def clock(seconds: str) -> str:
+    """Unix seconds as local time; what is no number as it is."""
     if not (seconds.isascii() and seconds.isdigit() and len(seconds) < 12):
         return seconds
     return datetime.fromtimestamp(int(seconds), UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")

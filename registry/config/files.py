@@ -23,7 +23,15 @@ from registry.config.yaml_nodes import compose, is_null, place_of
 
 _TEXTS = ("key", "value", "value_type", "status", "check")
 _MEMBERS = (*_TEXTS, "labels", "priority")
-_OWN_NAMES = {"type": "value_type", **{name: name for name in _MEMBERS if name != "value_type"}}
+_OWN_NAMES = {
+    "key": "key",
+    "labels": "labels",
+    "type": "value_type",
+    "status": "status",
+    "priority": "priority",
+    "check": "check",
+    "value": "value",
+}
 _START = Position(1, 1)
 _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\n\r]*")

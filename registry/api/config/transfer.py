@@ -89,7 +89,7 @@ def _prune(call: Call) -> Prune:
 
 def _counts(steps: Iterable[Step]) -> Mapping[str, int]:
     counted = Counter(step.action for step in steps)
-    return {action: counted[action] for action in Action}
+    return {action.value: counted[action] for action in Action}
 
 
 def _changes(steps: Iterable[Step]) -> Iterable[Step]:

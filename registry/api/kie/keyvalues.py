@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 
 from registry.api.call import Call, Reply
-from registry.api.kie import parameters, shapes
+from registry.api.kie import parameters, shapes, values
 from registry.api.kie.bodies import NO_CONTENT, document_reply, read, reply
 from registry.config.query import Query, answer
 from registry.config.records import KeyValue, label_format
@@ -23,6 +25,7 @@ async def create(call: Call) -> Reply:
     draft = shapes.draft_of(await read(call, shapes.KEY_VALUE))
     engine, tenant = call.engine, call.tenant
     try:
+        await values.check(call, draft)
         created = await engine.execute(lambda: engine.config.keys.create(tenant, draft, engine.now()), call.author)
     except ConfigError as error:
         raise wrapped(error) from error
@@ -39,6 +42,9 @@ async def update(call: Call) -> Reply:
     given = await read(call, shapes.UPDATE)
     value, status = str(given.get("value", "")), str(given.get("status", ""))
     engine, tenant, name = call.engine, call.tenant, key_id(call, "UpdateKVRequest")
+    known = engine.config.state.table(tenant).by_id.get(name)
+    if known is not None and value:
+        await values.check(call, replace(known.draft, value=value))
     changed = await engine.execute(
         lambda: engine.config.keys.update(tenant, name, value, status, engine.now()), call.author
     )

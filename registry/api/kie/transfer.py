@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import orjson
 
 from registry.api.call import Call, Reply
-from registry.api.kie import shapes
+from registry.api.kie import shapes, values
 from registry.api.kie.bodies import document_reply, read
 from registry.config.keyvalues import KeyValues
 from registry.config.records import Draft
@@ -32,24 +32,30 @@ async def upload(call: Call) -> Reply:
     if len(data) > most:
         raise ConfigError(400001, f"{len(data)} key-values at once are more than the quota of {most}")
     drafts = [shapes.draft_of(item) for item in data if item is not None]
+    unparsable = await values.unparsable(call, drafts)
     stored, failed = await engine.execute(
-        lambda: import_all(engine.config.keys, tenant, drafts, mode, engine.now()), call.author
+        lambda: import_all(engine.config.keys, tenant, drafts, mode, engine.now(), unparsable), call.author
     )
     return await document_reply(call, {"success": [orjson.Fragment(encoded) for encoded in stored], "failure": failed})
 
 
 def import_all(
-    keys: KeyValues, tenant: str, drafts: Iterable[Draft], mode: str, now: int
+    keys: KeyValues, tenant: str, drafts: Iterable[Draft], mode: str, now: int, unparsable: Mapping[int, ConfigError]
 ) -> tuple[Sequence[bytes], Sequence[Failure]]:
-    """Import in order; what was stored and what was not. In mode `abort` the first that is there already ends it."""
+    """Import in order; what was stored and what was not. In mode `abort` the first that is there already ends it.
+
+    `unparsable` are refusals of drafts by their place that were decided before.
+    """
     stored: list[bytes] = []
     failed: list[Failure] = []
     stop: ConfigError | None = None
-    for draft in drafts:
+    for place, draft in enumerate(drafts):
         if stop is not None:
             failed.append(_failure(draft, stop))
             continue
         try:
+            if place in unparsable:
+                raise unparsable[place]
             stored.append(_import(keys, tenant, draft, mode, now))
         except ConfigError as error:
             stop = error if error.error.code == 400005 else None
