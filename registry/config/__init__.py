@@ -19,17 +19,33 @@ PREFIX = "config/"
 
 
 class Config:
-    """The whole config centre; each part holds the commands of one chapter of the protocol."""
+    """The whole config centre; each part holds the commands of one chapter of the protocol.
 
-    def __init__(self, ledger: Ledger, quota: int) -> None:
+    `check_values` says whether what clients of KIE write must parse as its type; the commands themselves store anything.
+    """
+
+    def __init__(self, ledger: Ledger, quota: int, *, check_values: bool = False) -> None:
         self.state = State(ledger)
         self.keys = KeyValues(self.state, quota)
+        self.check_values = check_values
+        self._replayed: dict[str, bytes | None] = {}
 
     def restore(self, path: str, body: bytes | None) -> None:
-        """Replay one event of the journal. Raises `ValueError`, `KeyError` or `TypeError` for what is no record."""
-        _, domain, project, key_id = path.split("/", 3)
-        tenant = f"{domain}/{project}"
-        before = self.state.table(tenant).by_id.get(key_id)
-        after = KeyValue.decoded(tenant, body) if body is not None else None
-        if before is not None or after is not None:
-            self.state.apply(before, after)
+        """Replay one event of the journal, which `restored` makes good: most events are history, and only the last of a path counts."""
+        self._replayed[path] = body
+
+    def restored(self, revision: int) -> None:
+        """The replay is over and ended at this revision. Raises `ValueError` for a body that is no record."""
+        replayed, self._replayed = self._replayed, {}
+        for path, body in replayed.items():
+            if body is not None:
+                self.state.apply(None, _decoded(path, body))
+        self.state.begin_at(revision)
+
+
+def _decoded(path: str, body: bytes) -> KeyValue:
+    _, domain, project, _ = path.split("/", 3)
+    try:
+        return KeyValue.decoded(f"{domain}/{project}", body)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no key-value: {error!r}") from error

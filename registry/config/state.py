@@ -69,7 +69,7 @@ class State:
         return max(self._revisions.get(_domain(tenant), 0), self._floor)
 
     def begin_at(self, revision: int) -> None:
-        """Let no domain's revision be less than this: what was replayed may miss the newest, so that it cannot be told."""
+        """Let no domain's revision be less than this: of what was deleted nothing may be left to tell it by."""
         self._floor = revision
 
     def put(self, before: KeyValue | None, after: KeyValue | None, now: int) -> None:

@@ -29,6 +29,7 @@ from registry.ledger import Change, Ledger
 from registry.storage.port import Journal, JournalError
 
 T = TypeVar("T")
+_ADVICE = "restore a backup of the data folder, or report this with the event"
 log = structlog.get_logger(__name__)
 
 
@@ -40,6 +41,7 @@ class Options:
     journal_queue: int = 100000
     journal_history: int = 100000
     quota_config: int = 10000
+    config_check_values: bool = False
 
 
 class Engine:
@@ -49,7 +51,7 @@ class Engine:
         options = options or Options()
         self.ledger = Ledger()
         self.catalog = Catalog(limits, lambda: uuid.uuid4().hex, self.ledger)
-        self.config = Config(self.ledger, options.quota_config)
+        self.config = Config(self.ledger, options.quota_config, check_values=options.config_check_values)
         self.journal = journal
         self.stream = Stream()
         self.alarms = Alarms()
@@ -85,8 +87,8 @@ class Engine:
             changes = ledger.take_changes()
             stored = self.committer.enqueue(changes) if changes else None
         except BaseException:
-            ledger.undo(changes or ledger.take_changes())
             ledger.revision = before  # nobody has seen the ones after it
+            ledger.undo(changes or ledger.take_changes())
             raise
         return result, stored
 
@@ -189,7 +191,7 @@ class Engine:
         await self.committer.compact_all(max(head - self._options.journal_history, 0))
         # Revisions that were seen but never stored must not be given out again with another meaning.
         self.ledger.revision = head + self._options.journal_queue if events else head
-        self.config.state.begin_at(self.ledger.revision)
+        self._restore_config()
         self.stream.begin_at(head)
         seconds = round(time.perf_counter() - started, 3)
         log.info(
@@ -209,9 +211,14 @@ class Engine:
                 self.catalog.restore(revision, key, body)
         except (ValueError, KeyError, TypeError) as error:
             raise JournalError(
-                f"the journal's event {revision} of {key} cannot be read ({error}); "
-                "restore a backup of the data folder, or report this with the event"
+                f"the journal's event {revision} of {key} cannot be read ({error}); {_ADVICE}"
             ) from error
+
+    def _restore_config(self) -> None:
+        try:
+            self.config.restored(self.ledger.revision)
+        except ValueError as error:
+            raise JournalError(f"the journal cannot be read ({error}); {_ADVICE}") from error
 
     async def _tick_forever(self) -> None:
         loop = asyncio.get_running_loop()

@@ -189,4 +189,4 @@ def event_of(change: Change) -> Event:
     """What the journal stores of a change."""
     replaces = change.before.revision if change.before is not None else 0
     body = change.after.body if change.after is not None else None
-    return Event(change.revision, replaces, change.record.path, body, change.at)
+    return Event(change.revision, replaces, change.record.path, body, change.at, change.author)

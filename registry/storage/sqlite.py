@@ -16,12 +16,33 @@ from typing import Any
 import aiosqlite
 
 from registry.storage.lock import FolderLock
-from registry.storage.port import Event, JournalError
+from registry.storage.port import HISTORY_KEPT, Event, JournalError
 from registry.storage.sqlite_file import RESTORE, event_checksum, make_ready
 
 _ROWS_A_STATEMENT = 2000
 _ROWS_A_READ = 5000
-_COLUMNS = "revision, replaces, key, body, at, checksum"
+_COLUMNS = "revision, replaces, key, body, at, author, checksum"
+_IS_HISTORIC = "key GLOB 'config/*'"
+"""Word for word the condition of the index `history`, without which SQLite would not use it."""
+_COMPACT = f"""
+DELETE FROM event WHERE NOT {_IS_HISTORIC} AND (
+    revision IN (SELECT replaces FROM event WHERE revision > :done AND revision <= :through)
+    OR (revision > :done AND revision <= :through AND body IS NULL)
+)
+"""  # noqa: S608  constants only
+_OF_THE_KEY = (
+    f"FROM (SELECT key, revision, body FROM event WHERE {_IS_HISTORIC}) AS newer "  # noqa: S608  constants only
+    "WHERE newer.key = event.key ORDER BY newer.revision DESC LIMIT 1"
+)
+_TRIM = f"""
+DELETE FROM event WHERE {_IS_HISTORIC} AND revision <= :through
+AND key IN (SELECT key FROM event WHERE revision > :done AND revision <= :through)
+AND (
+    revision <= coalesce((SELECT newer.revision {_OF_THE_KEY} OFFSET :kept), 0)
+    OR (SELECT newer.body IS NULL AND newer.revision <= :through {_OF_THE_KEY})
+)
+"""  # noqa: S608  constants only
+"""Of the keys that were written since the last time: all but the newest events, and all of a key that was deleted."""
 _OUTSIDE_THE_FILE = frozenset(
     (
         sqlite3.SQLITE_PERM,
@@ -73,14 +94,28 @@ class SqliteJournal:
         """Yield the events newer than a revision, some thousands at a time."""
         sql = f"SELECT {_COLUMNS} FROM event WHERE revision > ? ORDER BY revision LIMIT ?"  # noqa: S608  constants only
         while True:
-            try:
-                rows = await self._fetch(sql, (after, _ROWS_A_READ))
-            except sqlite3.Error as error:
-                raise JournalError(f"{self._file} cannot be read: {error}; {_advice(error)}") from error
-            if not rows:
+            events = await self._select(sql, (after, _ROWS_A_READ))
+            if not events:
                 return
-            yield [self._event(row) for row in rows]
-            after = rows[-1][0]
+            yield events
+            after = events[-1].revision
+
+    async def history(self, key: str, most: int) -> Sequence[Event]:
+        """The newest events of one key."""
+        sql = f"SELECT {_COLUMNS} FROM event WHERE {_IS_HISTORIC} AND key = ? ORDER BY revision DESC LIMIT ?"  # noqa: S608
+        return await self._select(sql, (key, most))
+
+    async def recent(self, before: int, most: int) -> Sequence[Event]:
+        """The newest events below a revision."""
+        sql = f"SELECT {_COLUMNS} FROM event WHERE revision < ? ORDER BY revision DESC LIMIT ?"  # noqa: S608
+        return await self._select(sql, (before, most))
+
+    async def _select(self, sql: str, parameters: Sequence[object]) -> Sequence[Event]:
+        try:
+            rows = await self._fetch(sql, parameters)
+        except sqlite3.Error as error:
+            raise JournalError(f"{self._file} cannot be read: {error}; {_advice(error)}") from error
+        return [self._event(row) for row in rows]
 
     def _event(self, row: sqlite3.Row) -> Event:
         *facts, stored = row
@@ -100,7 +135,7 @@ class SqliteJournal:
             raise JournalError(f"{self._file} cannot be written: {error}") from error
 
     async def _insert(self, events: Sequence[Event]) -> None:
-        rows = ",".join(["(?,?,?,?,?,?)"] * len(events))
+        rows = ",".join(["(?,?,?,?,?,?,?)"] * len(events))
         values = chain.from_iterable(_row(event) for event in events)
         await self._fetch(f"INSERT INTO event ({_COLUMNS}) VALUES {rows}", tuple(values))  # noqa: S608  constants only
 
@@ -133,16 +168,12 @@ class SqliteJournal:
             done = (await self._fetch("SELECT through FROM compaction"))[0][0]
             if through <= done:
                 return 0
-            spent = "SELECT replaces FROM event WHERE revision > :done AND revision <= :through"
-            gone = "revision > :done AND revision <= :through AND body IS NULL"
-            deleted = await self._use().execute(
-                f"DELETE FROM event WHERE revision IN ({spent}) OR ({gone})",  # noqa: S608  constants only
-                {"done": done, "through": through},
-            )
+            facts = {"done": done, "through": through, "kept": HISTORY_KEPT}
+            deleted = [await self._use().execute(sql, facts) for sql in (_COMPACT, _TRIM)]
             await self._fetch("UPDATE compaction SET through = ?", (through,))
         except sqlite3.Error as error:
             raise JournalError(f"{self._file} cannot be compacted: {error}") from error
-        return deleted.rowcount
+        return sum(cursor.rowcount for cursor in deleted)
 
     async def size(self) -> int:
         """Bytes of the file and its log."""
@@ -182,7 +213,7 @@ def _is_as_stored(facts: list[Any], checksum: int) -> bool:
 
 
 def _row(event: Event) -> tuple[object, ...]:
-    facts = (event.revision, event.replaces, event.key, event.body, event.at)
+    facts = (event.revision, event.replaces, event.key, event.body, event.at, event.author)
     return *facts, event_checksum(*facts)
 
 

@@ -37,6 +37,10 @@ MIGRATIONS: Sequence[str] = (
     ALTER TABLE event ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
     UPDATE event SET checksum = event_checksum(revision, replaces, key, body, at);
     """,
+    """
+    ALTER TABLE event ADD COLUMN author TEXT NOT NULL DEFAULT '';
+    CREATE INDEX history ON event (key, revision) WHERE key GLOB 'config/*';
+    """,
 )
 """Step n brings a file from version n to n + 1; `user_version` says how many it has had. Steps are only ever added."""
 
@@ -46,9 +50,9 @@ _MAGIC = b"SQLite format 3\0"
 _CHECKED_WHOLE = 64 * 2**20
 
 
-def event_checksum(revision: int, replaces: int, key: str, body: bytes | None, at: int) -> int:
+def event_checksum(revision: int, replaces: int, key: str, body: bytes | None, at: int, author: str = "") -> int:
     """What is stored beside an event to tell a flipped bit in it, which SQLite would not see."""
-    facts = f"{revision} {replaces} {at} {'-' if body is None else len(body)} {key}"
+    facts = f"{revision} {replaces} {at} {'-' if body is None else len(body)} {key}" + (f"\n{author}" if author else "")
     return zlib.crc32(body or b"", zlib.crc32(facts.encode()))
 
 

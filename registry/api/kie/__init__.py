@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from registry.api.call import NOTHING, Call, Handler, Parameter, Reply, Route, Tenancy
-from registry.api.kie import keyvalues, shapes, transfer
+from registry.api.kie import history, keyvalues, shapes, transfer
 from registry.api.kie.bodies import UNSUPPORTED, in_our_words, readable, reply
 from registry.api.kie.tracking import FILTERS, Polls
 from registry.api.shapes import Shape
@@ -28,14 +28,14 @@ _KEY_VALUE = {
     "status": "enabled",
     "labels": {"app": "mall", "environment": ""},
 }
+_PAGE = (Parameter("offset", "how many to leave out"), Parameter("limit", "at most this many, 1 to 100"))
 _LIST = (
     Parameter("label", "repeatable: name:value"),
     Parameter("match", "exact: with these labels and no others"),
     Parameter("key", "a key, beginWith(…) or wildcard(…)"),
     Parameter("value", "a part of the value"),
     Parameter("status", "enabled or disabled"),
-    Parameter("offset", "how many to leave out"),
-    Parameter("limit", "at most this many, 1 to 100"),
+    *_PAGE,
     Parameter("revision", "304 where this is still the revision"),
     Parameter("wait", "how long to wait for a change, such as 10s; 5m at most"),
 )
@@ -78,6 +78,15 @@ def kie_routes() -> Sequence[Route]:
         _writing("PUT", _ONE, keyvalues.update, "A.5", shapes.UPDATE, sample=_CHANGE, failures=_UNKNOWN),
         _row("DELETE", _ONE, keyvalues.delete, "A.6", "DeleteKVRequest", answers=NOTHING, failures=_UNKNOWN),
         _writing("POST", f"{_ROOT}/file", transfer.upload, "A.10", shapes.UPLOAD, parameters=_OVERRIDE),
+        _row(
+            "GET",
+            f"{_ROOT}/revision/:kv_id",
+            history.revisions,
+            "A.11",
+            "GetHistoryRequest",
+            parameters=_PAGE,
+            failures=_UNKNOWN,
+        ),
         _row("GET", f"{_ROOT}/track", polls.track, "A.11", "PollingRequest", parameters=_TRACK, failures=_UNKNOWN),
         Route("GET", "/v1/health", health, "public", "How the config centre is.", Tenancy.KIE, section="A.11"),
     )
