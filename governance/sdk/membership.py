@@ -13,7 +13,7 @@ from governance.sdk.registration import Registered, instance_document, register_
 from governance.sdk.settings import ServiceSettings, Status
 
 _FIRST_PAUSE = 1.0
-_LONGEST_PAUSE = 30.0
+_LONGEST_PAUSE = 10.0
 _SETTLED_SECONDS = 60.0
 
 log = logger(__name__)

@@ -15,7 +15,7 @@ from governance.sdk.logs import logger
 
 _SILENCE = 90.0
 _CONNECT_SECONDS = 5.0
-_LONGEST_PAUSE = 30.0
+_LONGEST_PAUSE = 10.0
 _UNKNOWN = "service does not exist"
 
 log = logger(__name__)
@@ -34,7 +34,7 @@ class Watch:
         self.connected = False
 
     async def run(self, service_id: str, pause: Pause) -> None:
-        """Stay connected until cancelled, waiting 1 s after the first failure and up to 30 s after more."""
+        """Stay connected until cancelled, waiting 1 s after the first failure and up to 10 s after more."""
         wait = 1.0
         while True:
             for url in self._client.watch_urls(service_id):

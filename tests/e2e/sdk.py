@@ -29,6 +29,11 @@ def settings(name: str, place: Place, **given: object) -> ServiceSettings:
     return ServiceSettings(name=name, **{**where, **quick, **given})  # type: ignore[arg-type]
 
 
+async def soon(seconds: float) -> None:
+    """A pause for tests: retries come at once, what is put off for hours does not come."""
+    await asyncio.sleep(seconds if seconds > 60 else min(seconds, 0.1))
+
+
 @contextlib.asynccontextmanager
 async def answering(text: str) -> AsyncIterator[str]:
     """A plain server that answers everything with this text; its host and port. In the end it does not wait for anyone."""
@@ -55,7 +60,7 @@ async def provider(name: str, place: Place, **given: object) -> AsyncIterator[Mi
     identity = str(given.setdefault("instance_id", f"{name}-1"))
     async with (
         answering(identity) as endpoint,
-        Microservice(settings(name, place, endpoints=endpoint, **given)) as service,
+        Microservice(settings(name, place, endpoints=endpoint, **given), pause=soon) as service,
     ):
         yield service
 
@@ -63,7 +68,7 @@ async def provider(name: str, place: Place, **given: object) -> AsyncIterator[Mi
 @contextlib.asynccontextmanager
 async def consumer(place: Place, heartbeats: Heartbeats | None = None, **given: object) -> AsyncIterator[Consumer]:
     """A registered service that calls others, and is told of changes."""
-    async with Microservice(settings("consumer", place, **given), heartbeats=heartbeats) as service:
+    async with Microservice(settings("consumer", place, **given), heartbeats=heartbeats, pause=soon) as service:
         yield Consumer(service)
 
 
