@@ -97,11 +97,19 @@ def select(state: State, tenant: str, client: Client) -> Selection:
 
 
 def _items(state: State, tenant: str, client: Client, level: Level) -> Sequence[KeyValue]:
-    found = [item for labels in level.label_sets for item in state.listing(Topic(tenant, labels, level.exact)).items]
-    if client.kind in (Kind.JAVA, Kind.PYTHON):
-        # What was written in one second stays in the order of the list, in which the last one wins.
-        found.sort(key=lambda item: item.update_time)
-    return found
+    listings = [state.listing(Topic(tenant, labels, level.exact)).items for labels in level.label_sets]
+    return [item for items in listings for item in _in_order(client, items)]
+
+
+def _in_order(client: Client, items: Sequence[KeyValue]) -> Sequence[KeyValue]:
+    """What lists have in the order in which the client reads it; where keys collide within a level, the last one wins."""
+    match client.kind:
+        case Kind.JAVA | Kind.PYTHON:
+            # By seconds: what was written in one stays as it is listed, with the oldest last.
+            return sorted(items, key=lambda item: item.update_time)
+        case Kind.CONFIG_CENTER:
+            return sorted(items, key=lambda item: item.revision)
+    return items
 
 
 def _missed(

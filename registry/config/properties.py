@@ -30,16 +30,20 @@ class Property:
 class _Line:
     """A logical line: the natural lines that backslashes join, and the offset and place at which each begins."""
 
-    text: str = ""
+    parts: list[str] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     places: list[Position] = field(default_factory=list)
+    length: int = 0
 
     def add(self, text: str, place: Position) -> None:
-        self.offsets.append(len(self.text))
+        """Join a natural line."""
+        self.parts.append(text)
+        self.offsets.append(self.length)
         self.places.append(place)
-        self.text += text
+        self.length += len(text)
 
     def place(self, offset: int) -> Position:
+        """Where the character at an offset stands."""
         index = bisect_right(self.offsets, offset) - 1
         begin = self.places[index]
         return Position(begin.line, begin.column + offset - self.offsets[index])
@@ -55,39 +59,37 @@ def _lines(text: str) -> Iterator[_Line]:
     line = _Line()
     for number, natural in enumerate(_BREAK.split(text), 1):
         rest = natural.lstrip(_BLANKS)
-        if not line.text and (not rest or rest[0] in "#!"):
+        if not line.length and (not rest or rest[0] in "#!"):
             continue
         goes_on = (len(rest) - len(rest.rstrip("\\"))) % 2 == 1
         line.add(rest[:-1] if goes_on else rest, Position(number, len(natural) - len(rest) + 1))
         if not goes_on:
             yield line
             line = _Line()
-    if line.text:
+    if line.length:
         yield line
 
 
 def _property(line: _Line) -> Property:
-    key = _KEY.match(line.text)
+    text = "".join(line.parts)
+    key = _KEY.match(text)
     assert key is not None  # noqa: S101  it matches the empty text too
-    separator = _SEPARATOR.match(line.text, key.end())
+    separator = _SEPARATOR.match(text, key.end())
     assert separator is not None  # noqa: S101  so does this
-    value = _unescaped(line, separator.end(), len(line.text))
-    return Property(_unescaped(line, 0, key.end()), value, line.place(0))
+    value = _unescaped(line, text[separator.end() :], separator.end())
+    return Property(_unescaped(line, key[0], 0), value, line.place(0))
 
 
-def _unescaped(line: _Line, begin: int, end: int) -> str:
+def _unescaped(line: _Line, text: str, begin: int) -> str:
+    """A part of a line, which begins at an offset, with its escapes read."""
+
     def meaning(found: re.Match[str]) -> str:
         what = found[1]
         if what == "u":
             raise ParseError(line.place(begin + found.start()), r"\u needs four hexadecimal digits")
         return chr(int(what[1:], 16)) if len(what) > 1 else _MEANINGS.get(what, what)
 
-    text = line.text[begin:end]
     if "\\" not in text:
         return text
-    # Java's characters are halves of UTF-16: two escapes may be one character.
-    halves = _ESCAPE.sub(meaning, text)
-    try:
-        return halves.encode("utf-16", "surrogatepass").decode("utf-16")
-    except UnicodeDecodeError as error:
-        raise ParseError(line.place(begin), r"half of a surrogate pair in a \u escape") from error
+    # Java's characters are halves of UTF-16: two escapes may be one character. A half alone is replaced, as Java does on the wire.
+    return _ESCAPE.sub(meaning, text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
