@@ -63,7 +63,8 @@ class Fleet:
     def revival(self, name: str) -> str:
         """The command line that starts a process again."""
         member = next(member for member in self._members if member.name == name)
-        return shlex.join([*(f"{key}={value}" for key, value in member.environment.items()), *member.command])
+        additions = [f"{key}={shlex.quote(value)}" for key, value in member.environment.items()]
+        return " ".join([*additions, shlex.join(member.command)])
 
     async def _wait_for(self, name: str) -> None:
         await self._running[name].wait()

@@ -12,28 +12,8 @@ import pytest
 from aiohttp import web
 
 from governance.sdk import Instance, NoInstanceError, Session
-from governance.sdk.client import EngineUnavailableError
+from tests.unit.sdk.known import Known, instance
 from tests.unit.sdk.servers import nobody, serving
-
-
-class Known:
-    """Stands for `Discovery`: it knows what a test gives it."""
-
-    def __init__(self, **services: list[Instance]) -> None:
-        self.services = services
-        self.asked: list[tuple[str, str | None]] = []
-        self.away = False
-
-    async def instances(self, service: str, app: str | None = None) -> tuple[Instance, ...]:
-        self.asked.append((service, app))
-        if self.away:
-            raise EngineUnavailableError("no answer from the engine")
-        return tuple(self.services.get(service, ()))
-
-
-def instance(address: str, status: str = "UP", name: str = "i") -> Instance:
-    endpoint = address.replace("http", "rest")
-    return Instance(name, "s", "shop", "cart", "1.0", ("highway://10.0.0.1:1", endpoint), status)
 
 
 @contextlib.asynccontextmanager
