@@ -39,24 +39,42 @@ class NoEngineError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """By which authority the engine's certificate is checked, if at all, and which certificate the command shows itself with."""
+
+    authority: Path | None = None
+    insecure: bool = False
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """All of it for a connection. A file without what it should hold is a usage error."""
+        context = _readable(f"--ca {self.authority}", lambda: ssl.create_default_context(cafile=self.authority))
+        if self.insecure:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        certificate = self.certificate
+        if certificate is not None:
+            names = f"--client-cert {certificate}" + (f" with --client-key {self.key}" if self.key else "")
+            _readable(names, lambda: context.load_cert_chain(certificate, self.key, password=""))
+        return context
+
+
+def _readable(option: str, load: Callable[[], T]) -> T:
+    try:
+        return load()
+    except (ssl.SSLError, OSError) as error:
+        fail(f"{option} has no certificate that can be used")
+        raise typer.Exit(2) from error
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """Which engine, and which tenant of it."""
 
     url: str
     domain: str
     project: str
-    authority: Path | None = None
-    insecure: bool = False
-
-    def tls(self) -> ssl.SSLContext | bool:
-        """How the engine's certificate is checked. A file without a certificate is a usage error."""
-        if self.insecure or self.authority is None:
-            return not self.insecure
-        try:
-            return ssl.create_default_context(cafile=str(self.authority))
-        except (ssl.SSLError, OSError) as error:
-            fail(f"--ca {self.authority} has no certificate that can be read")
-            raise typer.Exit(2) from error
+    tls: Tls
 
 
 class EngineClient:
@@ -78,9 +96,15 @@ class EngineClient:
     async def config(
         self, method: str, path: str, parameters: Sequence[tuple[str, str]] = (), body: bytes | None = None
     ) -> bytes:
-        """An answer of the engine's own API of the config centre; the tenant is among the parameters, the user is named as author."""
+        """An answer of the engine's own API of the config centre."""
+        return await self.own(method, f"config/{path}", parameters, body)
+
+    async def own(
+        self, method: str, path: str, parameters: Sequence[tuple[str, str]] = (), body: bytes | None = None
+    ) -> bytes:
+        """An answer of the engine's own API; the tenant is among the parameters, the user is named as author."""
         tenant = (("domain", self._target.domain), ("project", self._target.project))
-        url, params = f"{self._target.url}/waggle/v1/config/{path}", (*tenant, *parameters)
+        url, params = f"{self._target.url}/waggle/v1/{path}", (*tenant, *parameters)
         headers = {**self._headers, "X-Waggle-Author": _user()}
         async with self._session.request(
             method, url, params=params, data=body, headers=headers, timeout=_CONFIG_TIMEOUT
@@ -119,7 +143,7 @@ def document(payload: bytes) -> Mapping[str, object]:
 def ask(target: Target, work: Callable[[EngineClient], Awaitable[T]]) -> T:
     """Run some work with a client; say in one line what went wrong, and exit: 1 refused, 3 no answer."""
     try:
-        return asyncio.run(_session(target, target.tls(), work))
+        return asyncio.run(_session(target, target.tls.context(), work))
     except EngineRefusedError as error:
         fail(f"the engine refused: {error}")
         raise typer.Exit(1) from error
@@ -127,10 +151,18 @@ def ask(target: Target, work: Callable[[EngineClient], Awaitable[T]]) -> T:
         fail(f"what answers at {target.url} is no engine")
         raise typer.Exit(3) from error
     except (aiohttp.ClientError, TimeoutError) as error:
-        fail(f"no answer from the engine at {target.url}: {cause(error)}")
+        fail(f"no answer from the engine at {target.url}: {_cause_at(target, error)}")
         raise typer.Exit(3) from error
     except KeyboardInterrupt as error:
         raise typer.Exit(130) from error
+
+
+def _cause_at(target: Target, error: BaseException) -> str:
+    """As `cause`, with a guess where a TLS server ends a connection that it had accepted: it tells nobody why."""
+    connected = isinstance(error, aiohttp.ClientConnectionError) and not isinstance(error, aiohttp.ClientConnectorError)
+    if connected and target.url.startswith("https:") and target.tls.certificate is None:
+        return "it closed the connection; does it require a client certificate (--client-cert)?"
+    return cause(error)
 
 
 def cause(error: BaseException) -> str:
@@ -163,7 +195,7 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
-async def _session(target: Target, tls: ssl.SSLContext | bool, work: Callable[[EngineClient], Awaitable[T]]) -> T:
+async def _session(target: Target, tls: ssl.SSLContext, work: Callable[[EngineClient], Awaitable[T]]) -> T:
     connector = aiohttp.TCPConnector(ssl=tls)
     async with aiohttp.ClientSession(
         connector=connector, timeout=_TIMEOUT, read_bufsize=_LONGEST_LINE, trust_env=False

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from registry.cli.client import Target
+from registry.cli.client import Target, Tls
 
 DEFAULT_ENGINE = "http://127.0.0.1:30100"
 
@@ -71,8 +71,11 @@ def engine_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _file(name: str, about: str) -> inspect.Parameter:
+    return keyword(name, Path | None, typer.Option(exists=True, dir_okay=False, readable=True, help=about))
+
+
 AS_JSON = keyword("as_json", bool, typer.Option("--json", help="Print JSON."), default=False)
-_PEM = "PEM file of the authority of the engine's certificate."
 _WHERE = (
     keyword(
         "engine",
@@ -88,8 +91,10 @@ _ONLY = (
     keyword("environment", str, typer.Option(help="Only this environment."), ""),
 )
 _TLS = (
-    keyword("ca", Path | None, typer.Option(exists=True, dir_okay=False, readable=True, help=_PEM)),
+    _file("ca", "PEM file of the authority of the engine's certificate."),
     keyword("insecure", bool, typer.Option("--insecure", help="Do not check the engine's certificate."), default=False),
+    _file("client_cert", "PEM file of a client certificate."),
+    _file("client_key", "PEM file of its key, where that is in a file of its own."),
 )
 _COMMON = (*_WHERE, *_ONLY, AS_JSON, *_TLS)
 
@@ -99,11 +104,10 @@ def _look(given: dict[str, object]) -> Look:
 
 
 def _target(given: dict[str, object]) -> Target:
-    authority = given["ca"]
-    return Target(
-        str(given["engine"]),
-        str(given["domain"]),
-        str(given["project"]),
-        authority if isinstance(authority, Path) else None,
-        bool(given["insecure"]),
+    authority, certificate, key = (
+        path if isinstance(path := given[name], Path) else None for name in ("ca", "client_cert", "client_key")
     )
+    if key is not None and certificate is None:
+        raise typer.BadParameter("--client-key needs --client-cert")
+    tls = Tls(authority, bool(given["insecure"]), certificate, key)
+    return Target(str(given["engine"]), str(given["domain"]), str(given["project"]), tls)

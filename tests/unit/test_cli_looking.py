@@ -225,7 +225,7 @@ async def test_an_authority_without_a_certificate_is_a_usage_error(tmp_path_fact
     assert (await waggle("services", "--ca", str(file))).exit_code == 2
     file.write_text("nothing")
     shown = await waggle("services", "--ca", str(file))
-    assert (shown.exit_code, shown.stderr) == (2, f"waggle: --ca {file} has no certificate that can be read\n")
+    assert (shown.exit_code, shown.stderr) == (2, f"waggle: --ca {file} has no certificate that can be used\n")
 
 
 @contextlib.asynccontextmanager
