@@ -8,8 +8,10 @@ import sys
 import typer
 
 from registry import __version__
+from registry.cli.audit import OPTIONS as AUDIT_OPTIONS
+from registry.cli.audit import audit
 from registry.cli.config import config
-from registry.cli.options import keyword, looking
+from registry.cli.options import keyword, looking, reaching
 from registry.cli.serve import serve, settings
 from registry.cli.show import instances, services
 from registry.cli.watch import watch
@@ -23,6 +25,7 @@ app.command("services")(looking(services))
 app.command("instances")(looking(instances, _SERVICE))
 app.command("watch")(looking(watch, _ANY_SERVICE))
 app.add_typer(config, name="config")
+app.command("audit")(reaching(audit, *AUDIT_OPTIONS))
 app.command("serve")(serve)
 app.command("settings")(settings)
 

@@ -126,6 +126,11 @@ def _order(row: tuple[Row, Sequence[Row]]) -> tuple[str, str, str]:
     return text(row[0], "appId"), text(row[0], "serviceName"), text(row[0], "version")
 
 
+def milliseconds(value: object) -> str:
+    """Milliseconds since 1970 as local time; empty for what is no number."""
+    return clock(str(value // 1000)) if isinstance(value, int) else ""
+
+
 def clock(seconds: str) -> str:
     """Unix seconds as local time; what is no number as it is."""
     if not (seconds.isascii() and seconds.isdigit() and len(seconds) < 12):

@@ -90,7 +90,7 @@ class KeyValue:
     @property
     def path(self) -> str:
         """The journal's key of the record."""
-        return f"config/{self.tenant}/{self.key_id}"
+        return path_of(self.tenant, self.key_id)
 
     @property
     def body(self) -> bytes:
@@ -101,6 +101,11 @@ class KeyValue:
     def enabled(self) -> bool:
         """Whether clients apply it."""
         return self.draft.status == ENABLED
+
+
+def path_of(tenant: str, key_id: str) -> str:
+    """The journal's key of a key-value."""
+    return f"config/{tenant}/{key_id}"
 
 
 def label_format(labels: Mapping[str, str]) -> str:

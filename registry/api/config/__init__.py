@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from registry.api.call import TEXT_TYPE, Call, Handler, Parameter, Reply, Route, Tenancy
-from registry.api.config import items, preview, transfer
+from registry.api.config import history, items, preview, transfer
 from registry.api.kie.bodies import in_our_words
 from registry.config.rules import check_project
 
@@ -47,6 +47,11 @@ _CLIENT = (
     Parameter("label", "name:value, the custom label that it asks for; public: where it is missing"),
     Parameter("instance", "the id of its instance"),
 )
+_FROM_TO = (
+    Parameter("from", "a revision; the one before `to` where it is missing"),
+    Parameter("to", "a revision; the newest where it is missing"),
+)
+_AT = Parameter("revision", "the item is to be as it was then", required=True)
 _NO_ITEM = {404: "No such item"}
 _CONFLICTS = {409: "An item is there already", 422: "More items than the quota allows"}
 
@@ -58,6 +63,9 @@ def config_routes() -> Sequence[Route]:
         _row("PUT", "/items", items.put, sample=_ITEM, failures=_CONFLICTS),
         _row("DELETE", "/items", items.delete, parameters=(_KEY, _LABEL), failures=_NO_ITEM),
         _row("GET", "/items/one", items.get_one, parameters=(_KEY, _LABEL), failures=_NO_ITEM),
+        _row("GET", "/history", history.history, parameters=(_KEY, _LABEL), failures=_NO_ITEM),
+        _row("GET", "/diff", history.diff, parameters=(_KEY, _LABEL, *_FROM_TO), failures=_NO_ITEM),
+        _row("POST", "/rollback", history.rollback, parameters=(_KEY, _LABEL, _AT), failures=_NO_ITEM | _CONFLICTS),
         _row("GET", "/export", transfer.export, parameters=(_FORMAT, *_SOME), answers=TEXT_TYPE),
         _row("POST", "/import", transfer.import_file, parameters=_IMPORT, failures=_CONFLICTS),
         _row("GET", "/preview", preview.preview, parameters=_CLIENT),

@@ -28,7 +28,7 @@ async def find_all(call: Call) -> Reply:
 
 async def get_one(call: Call) -> Reply:
     """GET items/one: the item of a key and exactly these labels."""
-    key, labels = _name(call)
+    key, labels = name_of(call)
     found = await call.engine.read(lambda: _existing(call, key, labels))
     return json_reply(orjson.Fragment(found.encoded))
 
@@ -44,7 +44,7 @@ async def put(call: Call) -> Reply:
 
 async def delete(call: Call) -> Reply:
     """DELETE items: delete the item of a key and exactly these labels; the answer has what it was."""
-    key, labels = _name(call)
+    key, labels = name_of(call)
     engine = call.engine
 
     def command() -> KeyValue:
@@ -63,7 +63,8 @@ def _existing(call: Call, key: str, labels: Mapping[str, str]) -> KeyValue:
     return found
 
 
-def _name(call: Call) -> tuple[str, Mapping[str, str]]:
+def name_of(call: Call) -> tuple[str, Mapping[str, str]]:
+    """Key and labels of the query, which name one item. Raises 400001."""
     key = call.query.get("key", "")
     if not key:
         raise ConfigError(400001, "the parameter key is missing")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from registry.cli.config import files, items, previews
+from registry.cli.config import files, history, items, previews
 from registry.cli.options import reaching
 
 config = typer.Typer(no_args_is_help=True, help="The configuration that services read: list, change, preview, move it.")
@@ -12,6 +12,9 @@ config.command("list")(reaching(items.show_all, *items.LIST_OPTIONS))
 config.command("get")(reaching(items.get, *items.GET_OPTIONS))
 config.command("set")(reaching(items.put, *items.SET_OPTIONS))
 config.command("delete")(reaching(items.delete, *items.GET_OPTIONS))
+config.command("history")(reaching(history.history, *history.HISTORY_OPTIONS))
+config.command("diff")(reaching(history.diff, *history.DIFF_OPTIONS))
+config.command("rollback")(reaching(history.rollback, *history.ROLLBACK_OPTIONS))
 config.command("preview")(reaching(previews.preview, *previews.OPTIONS))
 config.command("export")(reaching(files.export, *files.EXPORT_OPTIONS))
 config.command("import")(reaching(files.import_file, *files.IMPORT_OPTIONS))
