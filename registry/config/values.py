@@ -5,6 +5,7 @@ The original stores anything; clients then skip what does not parse, or fail wit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from xml.parsers import expat
 
@@ -17,6 +18,7 @@ from registry.config.records import Draft
 from registry.errors import ConfigError
 
 _BLANKS = " \t"
+_BREAK = re.compile(r"\r\n|\r|\n")
 
 
 def check_value(value_type: str, value: str) -> None:
@@ -44,7 +46,7 @@ def _check_json(value: str) -> None:
 def _check_ini(value: str) -> None:
     """Sections in brackets, `name = value` or `name: value`, comments after ; or #, and lines that go on where they are indented."""
     open_entry = False
-    for number, line in enumerate(value.splitlines(), 1):
+    for number, line in enumerate(_BREAK.split(value), 1):
         text = line.lstrip(_BLANKS)
         column = len(line) - len(text) + 1
         if not text or text[0] in ";#" or (open_entry and column > 1):

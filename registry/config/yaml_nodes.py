@@ -18,8 +18,10 @@ _START = Position(1, 1)
 
 def compose(text: str) -> Node | None:
     """The root of the one document of a text; nothing where it is empty. Raises `ParseError`. A megabyte takes seconds."""
+    reader = YAML(typ="safe", pure=True)
+    reader.composer.warn_double_anchors = False  # YAML lets an anchor mean something else later on
     try:
-        root: Node | None = YAML(typ="safe", pure=True).compose(text)
+        root: Node | None = reader.compose(text)
     except YAML_TROUBLE as error:
         raise parse_error(text, error) from error
     return root
@@ -43,4 +45,7 @@ def parse_error(text: str, error: Exception) -> ParseError:
         return ParseError(_START, "it is nested too deeply" if isinstance(error, RecursionError) else str(error))
     mark = error.problem_mark or error.context_mark
     at = Position(mark.line + 1, mark.column + 1) if mark is not None else _START
-    return ParseError(at, " ".join(str(error.problem or error.context).split())[:200])
+    why = str(error.problem or error.context)
+    # Some problems are half a sentence: the context is the other.
+    why = f"{error.context}, {why}" if why.startswith("but ") else why
+    return ParseError(at, " ".join(why.split())[:200])
