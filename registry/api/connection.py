@@ -140,8 +140,13 @@ class HotProtocol(RequestHandler):
         super().resume_writing()
         if self.transport is not None and self._reading_paused:
             self._reading_paused = False
-            if not self._pending:
+            if len(self._kept) <= _MOST_KEPT:
                 self.transport.resume_reading()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being read or answered."""
+        return self._pending or self._request_in_progress or bool(self._messages)
 
     @property
     def dawdles(self) -> bool:
@@ -158,12 +163,16 @@ class HotProtocol(RequestHandler):
         return now - self._taken_at > timeout
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109  the signature is aiohttp's
-        """Close, after answering what waits for the journal."""
-        if self._pending:
-            self._answered = asyncio.Event()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(timeout):
+        """Close, after answering what is under way."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                if self._pending:
+                    self._answered = asyncio.Event()
                     await self._answered.wait()
+                elif self._request_in_progress:
+                    self._handler_waiter = asyncio.get_running_loop().create_future()
+                    await self._handler_waiter
+        self._handler_waiter = None
         await super().shutdown(timeout)
 
     def cut(self) -> None:
@@ -194,6 +203,12 @@ class HotServer(web.Server):
         if len(self._connections) > self._most:
             self.refused += 1
             transport.abort()
+
+    def pre_shutdown(self) -> None:
+        """Let go of those who ask nothing. The others are not told to read no more: the body of their request may be under way."""
+        for connection in self.connections:
+            if not (isinstance(connection, HotProtocol) and connection.busy):
+                connection.close()
 
     def sweep(self) -> None:
         """Drop connections whose request has been on its way for too long, or that do not take their answers."""
