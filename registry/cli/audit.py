@@ -38,10 +38,16 @@ def audit(target: Target, *, as_json: bool, limit: int, **wanted: str) -> None:
     print_table(f"{target.domain}/{target.project}", names, list(map(_cells, changes)))
 
 
+def _said(value: object) -> str:
+    if isinstance(value, dict):
+        return "[" + " ".join(f"{name}={_said(part)}" for name, part in value.items()) + "]"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def _cells(change: Row) -> Sequence[Cell]:
     action = text(change, "action")
     facts = {name: value for name, value in change.items() if name not in _KNOWN}
-    what = " ".join(f"{name}={value}" for name, value in facts.items()) or text(change, "record")
+    what = " ".join(f"{name}={_said(value)}" for name, value in facts.items()) or text(change, "record")
     return (
         text(change, "revision"),
         milliseconds(change.get("at")),

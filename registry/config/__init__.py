@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from registry.config.keyvalues import KeyValues
 from registry.config.records import KeyValue
-from registry.config.state import State
+from registry.config.releases import Releases
+from registry.config.state import Kept, State
+from registry.config.targets import Release
 from registry.ledger import Ledger
 
 __all__ = ["Config"]
 
-PREFIX = "config/"
-"""How the journal's keys of key-values begin."""
+PREFIXES = ("config/", "release/")
+"""How the journal's keys of key-values and of gradual releases begin."""
 
 
 class Config:
@@ -28,24 +30,26 @@ class Config:
         self.state = State(ledger)
         self.keys = KeyValues(self.state, quota)
         self.check_values = check_values
-        self._replayed: dict[str, bytes | None] = {}
+        self.releases = Releases(self.state, self.keys)
+        self._replayed: dict[str, tuple[int, bytes | None]] = {}
 
-    def restore(self, path: str, body: bytes | None) -> None:
+    def restore(self, revision: int, path: str, body: bytes | None) -> None:
         """Replay one event of the journal, which `restored` makes good: most events are history, and only the last of a path counts."""
-        self._replayed[path] = body
+        self._replayed[path] = revision, body
 
     def restored(self, revision: int) -> None:
         """The replay is over and ended at this revision. Raises `ValueError` for a body that is no record."""
         replayed, self._replayed = self._replayed, {}
-        for path, body in replayed.items():
+        for path, (written, body) in replayed.items():
             if body is not None:
-                self.state.apply(None, _decoded(path, body))
+                self.state.apply(None, _decoded(path, body, written))
         self.state.begin_at(revision)
 
 
-def _decoded(path: str, body: bytes) -> KeyValue:
-    _, domain, project, _ = path.split("/", 3)
+def _decoded(path: str, body: bytes, revision: int) -> Kept:
+    kind, domain, project, _ = path.split("/", 3)
+    tenant = f"{domain}/{project}"
     try:
-        return KeyValue.decoded(f"{domain}/{project}", body)
+        return KeyValue.decoded(tenant, body) if kind == "config" else Release.decoded(tenant, body, revision)
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is no key-value: {error!r}") from error
+        raise ValueError(f"{path} is no record of the config centre: {error!r}") from error

@@ -13,7 +13,7 @@ from enum import StrEnum
 from registry.config.keyvalues import KeyValues
 from registry.config.parsing import Position
 from registry.config.records import ENABLED, Draft, KeyValue, Labels, label_format
-from registry.config.rules import check_draft
+from registry.config.rules import ANY_KEY, check_draft
 from registry.config.values import refuse_unparsable
 from registry.errors import ConfigError
 
@@ -131,7 +131,7 @@ def _step(keys: KeyValues, tenant: str, edit: Edit, existing: Existing) -> Step:
     try:
         before = keys.named(tenant, Draft(edit.key, labels=edit.labels))
         after = edit.over(before.draft if before else None)
-        check_draft(after)
+        check_draft(after, ANY_KEY)
     except ConfigError as error:
         raise edit.refused(error) from error
     if before is None:

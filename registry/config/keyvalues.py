@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from registry.config.records import Draft, KeyValue, id_of
-from registry.config.rules import check_change, check_draft
+from registry.config.rules import ANY_KEY, check_change, check_draft
 from registry.config.state import State
 from registry.errors import ConfigError
 
@@ -42,6 +42,9 @@ class KeyValues:
         self.check_room(tenant, 1)
         if self.named(tenant, draft) is not None:
             raise ConfigError(409001, "kv already exists")
+        return self._create(tenant, draft, now)
+
+    def _create(self, tenant: str, draft: Draft, now: int) -> KeyValue:
         revision, seconds = self._state.ledger.next_revision(), now // 1000
         created = KeyValue.of(tenant, draft, created=(revision, seconds), updated=(revision, seconds))
         self._state.put(None, created, now)
@@ -59,23 +62,30 @@ class KeyValues:
 
         Raises 400001, 422001.
         """
+        check_draft(draft, ANY_KEY)
         before = self.named(tenant, draft)
         if before is None:
-            return self.create(tenant, draft, now)
-        check_draft(draft)
+            self.check_room(tenant, 1)
+            return self._create(tenant, draft, now)
         return before if before.draft == draft else self._replace(before, draft, now)
 
     def delete(self, tenant: str, key_id: str, now: int) -> None:
-        """Delete a key-value. Raises 404001."""
-        self._state.put(self.get(tenant, key_id), None, now)
+        """Delete a key-value, and its gradual release with it. Raises 404001."""
+        self._remove(self.get(tenant, key_id), now)
 
     def delete_many(self, tenant: str, ids: Iterable[str], now: int) -> int:
         """Delete those of the ids that are known; return how many."""
         by_id = self._state.table(tenant).by_id
         known = [by_id[name] for name in dict.fromkeys(ids) if name in by_id]
         for record in known:
-            self._state.put(record, None, now)
+            self._remove(record, now)
         return len(known)
+
+    def _remove(self, record: KeyValue, now: int) -> None:
+        release = self._state.table(record.tenant).releases.get(record.key_id)
+        if release is not None:
+            self._state.put(release, None, now)
+        self._state.put(record, None, now)
 
     def _replace(self, before: KeyValue, draft: Draft, now: int) -> KeyValue:
         created = before.create_revision, before.create_time

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from registry.config.records import KeyValue
-from registry.config.state import State, Topic, list_body
+from registry.config.releases import Chosen, listing_seen_by
+from registry.config.state import Listing, State, Topic, list_body
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,26 +27,30 @@ class Query:
         return not (self.key or self.value or self.status or self.limit)
 
 
-def find(state: State, query: Query) -> Sequence[KeyValue]:
-    """Everything that a query finds, before paging."""
-    items = state.listing(query.topic).items
+def find(state: State, query: Query, chosen: Chosen | None = None) -> Sequence[KeyValue]:
+    """Everything that a query finds, before paging; `chosen` says which gradual releases are for the one who asks."""
     fits = key_test(query.key)
     return [
         item
-        for item in items
+        for item in _seen(state, query.topic, chosen).items
         if fits(item.draft.key)
         and query.value in item.draft.value
         and (not query.status or item.draft.status == query.status)
     ]
 
 
-def answer(state: State, query: Query) -> bytes:
+def answer(state: State, query: Query, chosen: Chosen | None = None) -> bytes:
     """The JSON body that answers a query."""
     if query.plain:
-        return state.listing(query.topic).body
-    found = find(state, query)
+        return _seen(state, query.topic, chosen).body
+    found = find(state, query, chosen)
     page = found[query.offset : query.offset + query.limit] if query.limit else found
     return list_body(len(found), page)
+
+
+def _seen(state: State, topic: Topic, chosen: Chosen | None) -> Listing:
+    listing, releases = state.listing(topic), state.table(topic.tenant).releases
+    return listing_seen_by(releases, listing, chosen) if releases and chosen is not None else listing
 
 
 def key_test(text: str) -> Callable[[str], bool]:

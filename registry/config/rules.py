@@ -13,23 +13,25 @@ from registry.config.records import VALUE_TYPES, Draft
 from registry.errors import ConfigError
 
 
-class _Rule(NamedTuple):
+class Rule(NamedTuple):
     """A pattern, and the text that refusals show of it."""
 
     pattern: re.Pattern[str]
     shown: str
 
 
-def _rule(*alternatives: str) -> _Rule:
-    return _Rule(re.compile("|".join(alternatives)), "|".join(f"^{text}$" for text in alternatives))
+def _rule(*alternatives: str) -> Rule:
+    return Rule(re.compile("|".join(alternatives)), "|".join(f"^{text}$" for text in alternatives))
 
 
-def _one_of(*words: str) -> _Rule:
+def _one_of(*words: str) -> Rule:
     """What is empty has its default by the time it is looked at, so the empty text is shown as allowed and is not."""
-    return _Rule(re.compile("|".join(words)), f"^$|^({'|'.join(words)})$")
+    return Rule(re.compile("|".join(words)), f"^$|^({'|'.join(words)})$")
 
 
-_KEY = _rule("[a-zA-Z0-9._:-]+")
+KIE_KEY = _rule("[a-zA-Z0-9._:-]+")
+ANY_KEY = _rule("[a-zA-Z0-9._:@#/-]+")
+"""What Config Center takes as a key. KIE's clients see such a key and cannot ask for it."""
 _LABEL_NAME = _rule("[a-zA-Z0-9]{1,32}", r"[a-zA-Z0-9][a-zA-Z0-9_\-.]{1,30}[a-zA-Z0-9]")
 _LABEL_VALUE = _rule("[a-zA-Z0-9]{0,160}", r"[a-zA-Z0-9][a-zA-Z0-9_\-.]{0,158}[a-zA-Z0-9]")
 _QUERIED_KEY = _rule("[a-zA-Z0-9._:-]*", r"beginWith\([a-zA-Z0-9._:-]*\)", r"wildcard\([a-zA-Z0-9*._:-]*\)")
@@ -48,11 +50,11 @@ MOST_QUERIED_LABELS = 8
 MOST_A_PAGE = 100
 
 
-def check_draft(draft: Draft) -> None:
-    """Raise 400001 for a key-value with parts that break their rules."""
+def check_draft(draft: Draft, key: Rule = KIE_KEY) -> None:
+    """Raise 400001 for a key-value with parts that break their rules, of which the one for keys is given."""
     _refuse(
         (
-            *_broken_text("KVDoc.Key", draft.key, LONGEST_KEY, _KEY),
+            *_broken_text("KVDoc.Key", draft.key, LONGEST_KEY, key),
             *_too_long("KVDoc.Value", draft.value, LONGEST_VALUE),
             *_unlike("KVDoc.ValueType", draft.value_type, _VALUE_TYPE),
             *_unlike("KVDoc.Status", draft.status, _STATUS),
@@ -105,7 +107,7 @@ def _refuse(broken: Iterable[str]) -> None:
         raise ConfigError(400001, detail)
 
 
-def _broken_text(field: str, text: str, most: int, rule: _Rule) -> Iterator[str]:
+def _broken_text(field: str, text: str, most: int, rule: Rule) -> Iterator[str]:
     """A text that is too long is not matched: one refusal of a part is enough."""
     if len(text) > most:
         yield _broken(field, f"max = {most}")
@@ -118,7 +120,7 @@ def _too_long(field: str, text: str, most: int) -> Iterator[str]:
         yield _broken(field, f"max = {most}")
 
 
-def _unlike(field: str, text: str, rule: _Rule) -> Iterator[str]:
+def _unlike(field: str, text: str, rule: Rule) -> Iterator[str]:
     if not rule.pattern.fullmatch(text):
         yield _broken(field, rule.shown)
 

@@ -81,7 +81,7 @@ def _tagged(text: str, tag: str) -> Scalar:
     found = Kind.TEXT if kind is Kind.TEXT else _kind_of(text)
     fits = found is kind or kind in (Kind.TEXT, Kind.NULL) or (kind, found) == (Kind.FLOAT, Kind.INT)
     if not fits:
-        raise ValueError(f"{text[:64]!r} is no {kind.value}")
+        raise ValueError(f"what is tagged as {kind.value} is none")
     return Scalar(kind, _printed(kind, text))
 
 

@@ -13,12 +13,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, combinations
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from registry.config.records import KeyValue, Labels
+from registry.config.targets import Release
 from registry.ledger import FIRST_REVISION, Change, Ledger
 
 _MOST_READY = 10_000
+
+Kept: TypeAlias = KeyValue | Release
 
 
 class Topic(NamedTuple):
@@ -31,19 +34,27 @@ class Topic(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The key-values of a topic in the order of the protocol, and the JSON body that lists them."""
+    """The key-values of a topic in the order of the protocol, and the JSON body that lists them.
+
+    `forms` is for whoever answers it: what they have made of the body, by revision and compression. It goes when the topic changes.
+    """
 
     items: Sequence[KeyValue]
     body: bytes
+    forms: dict[tuple[int, bool], tuple[bytes, bytes]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Table:
-    """What belongs to one domain and project; `groups` by exact label set, `by_label` the sets that a label is in."""
+    """What belongs to one domain and project; `groups` by exact label set, `by_label` the sets that a label is in.
+
+    `releases` are gradual ones, by the id of their item.
+    """
 
     by_id: dict[str, KeyValue] = field(default_factory=dict)
     groups: dict[Labels, dict[str, KeyValue]] = field(default_factory=dict)
     by_label: dict[tuple[str, str], set[Labels]] = field(default_factory=dict)
+    releases: dict[str, Release] = field(default_factory=dict)
 
 
 class State:
@@ -72,7 +83,7 @@ class State:
         """Let no domain's revision be less than this: of what was deleted nothing may be left to tell it by."""
         self._floor = revision
 
-    def put(self, before: KeyValue | None, after: KeyValue | None, now: int) -> None:
+    def put(self, before: Kept | None, after: Kept | None, now: int) -> None:
         """Let `before` give way to `after` and note the change; `now` is the wall clock in milliseconds."""
         ledger = self.ledger
         revision = after.revision if after is not None else ledger.next_revision()
@@ -80,15 +91,20 @@ class State:
         ledger.note(Change(revision, before, after, now, ledger.author, revert))
         self.apply(before, after)
 
-    def apply(self, before: KeyValue | None, after: KeyValue | None) -> None:
-        """Exchange two records of one id in all indexes."""
+    def apply(self, before: Kept | None, after: Kept | None) -> None:
+        """Exchange two records of one path in all indexes."""
         record = after or before
         assert record is not None  # noqa: S101  a change of nothing is never made
         table = self._tables.setdefault(record.tenant, Table())
-        if after is not None:
-            _index(table, after)
-        else:
-            _unindex(table, record)
+        match record:
+            case Release() if after is not None:
+                table.releases[record.key_id] = record
+            case Release():
+                del table.releases[record.key_id]
+            case KeyValue() if after is not None:
+                _index(table, record)
+            case KeyValue():
+                _unindex(table, record)
         self._touch(record)
 
     def listing(self, topic: Topic) -> Listing:
@@ -110,7 +126,7 @@ class State:
             if topic.labels <= labels:
                 yield from table.groups[labels].values()
 
-    def _touch(self, record: KeyValue) -> None:
+    def _touch(self, record: Kept) -> None:
         self._revisions[_domain(record.tenant)] = self.ledger.revision
         self._ready.pop(Topic(record.tenant, record.label_set, True), None)
         for subset in _subsets(record.label_set):

@@ -19,7 +19,7 @@ import structlog
 from registry.catalog import Catalog, Lapse, Limits
 from registry.catalog.leases import TICK, Lease
 from registry.catalog.services import DEFAULT_TENANT, SELF_NAME
-from registry.config import PREFIX as CONFIG_PREFIX
+from registry.config import PREFIXES as CONFIG_PREFIXES
 from registry.config import Config
 from registry.engine.alarms import Alarms
 from registry.engine.committer import Committer
@@ -205,8 +205,8 @@ class Engine:
     def _restore(self, revision: int, key: str, body: bytes | None) -> None:
         self.ledger.revision = max(self.ledger.revision, revision)
         try:
-            if key.startswith(CONFIG_PREFIX):
-                self.config.restore(key, body)
+            if key.startswith(CONFIG_PREFIXES):
+                self.config.restore(revision, key, body)
             else:
                 self.catalog.restore(revision, key, body)
         except (ValueError, KeyError, TypeError) as error:

@@ -60,10 +60,11 @@ async def _entry(journal: Journal, event: Event, kind: str, record: str) -> Entr
 
 
 async def _last_body(journal: Journal, event: Event) -> bytes | None:
-    """What a deleted item was, so that it is shown by its name and not by its id."""
-    if not event.key.startswith(HISTORIC):
+    """The item that is deleted, or that a release which has ended was for: so that it is shown by its name and not by its id."""
+    kind, _, rest = event.key.partition("/")
+    if kind not in ("config", "release"):
         return None
-    history = await journal.history(event.key, 2 * HISTORY_KEPT)
+    history = await journal.history(HISTORIC + rest, 2 * HISTORY_KEPT)
     return next((former.body for former in history if former.revision < event.revision and former.body), None)
 
 

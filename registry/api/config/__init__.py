@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from registry.api.call import TEXT_TYPE, Call, Handler, Parameter, Reply, Route, Tenancy
-from registry.api.config import history, items, preview, transfer
+from registry.api.config import history, items, preview, releases, transfer
 from registry.api.kie.bodies import in_our_words
 from registry.config.rules import check_project
 
@@ -66,6 +66,17 @@ def config_routes() -> Sequence[Route]:
         _row("GET", "/history", history.history, parameters=(_KEY, _LABEL), failures=_NO_ITEM),
         _row("GET", "/diff", history.diff, parameters=(_KEY, _LABEL, *_FROM_TO), failures=_NO_ITEM),
         _row("POST", "/rollback", history.rollback, parameters=(_KEY, _LABEL, _AT), failures=_NO_ITEM | _CONFLICTS),
+        _row("GET", "/releases", releases.list_all),
+        _row(
+            "PUT",
+            "/releases/one",
+            releases.start,
+            parameters=(_KEY, _LABEL),
+            sample={"value": "3s", "share": 10},
+            failures=_NO_ITEM,
+        ),
+        _row("DELETE", "/releases/one", releases.drop, parameters=(_KEY, _LABEL), failures=_NO_ITEM),
+        _row("POST", "/releases/promote", releases.promote, parameters=(_KEY, _LABEL), failures=_NO_ITEM),
         _row("GET", "/export", transfer.export, parameters=(_FORMAT, *_SOME), answers=TEXT_TYPE),
         _row("POST", "/import", transfer.import_file, parameters=_IMPORT, failures=_CONFLICTS),
         _row("GET", "/preview", preview.preview, parameters=_CLIENT),

@@ -12,12 +12,14 @@ from registry.api.kie.bodies import NO_CONTENT, document_reply, read, reply
 from registry.config.query import Query, answer
 from registry.config.records import KeyValue, label_format
 from registry.config.rules import check_id
+from registry.engine.askers import INSTANCE, Choice, Place
 from registry.errors import ConfigError
 
 REVISION = "X-Kie-Revision"
 """Java clients compare this header's name with its case."""
 NOT_MODIFIED = Reply(304)
-_LONGEST_WAIT = 300.0
+LONGEST_WAIT = 300.0
+"""Seconds."""
 
 
 async def create(call: Call) -> Reply:
@@ -79,17 +81,22 @@ async def list_all(call: Call) -> Reply:
     query = parameters.query_of(call)
     wait, known = parameters.wait_of(call), parameters.revision_of(call)
     current = call.engine.config.state.revision(call.tenant)
-    if known is not None and known != current:
+    if is_news(known, current, waits=wait is not None):
         return await _listed(call, query)
     if wait is None:
-        return NOT_MODIFIED if known is not None else await _listed(call, query)
+        return NOT_MODIFIED
     if query.key:
         raise ConfigError(400001, "can not accept key params, when using wait")
-    if wait > _LONGEST_WAIT:
+    if wait > LONGEST_WAIT:
         raise ConfigError(
             400003, "wait param should be formed with number and time unit like 5s,100ms, and less than 5m"
         )
     return await _waited(call, query, wait)
+
+
+def is_news(known: int | None, current: int, *, waits: bool) -> bool:
+    """Whether a client that knows this revision is answered a list at once. One that names none and waits does so for the next change."""
+    return not waits if known is None else known != current
 
 
 async def _waited(call: Call, query: Query, seconds: float) -> Reply:
@@ -101,7 +108,14 @@ async def _waited(call: Call, query: Query, seconds: float) -> Reply:
 
 async def _listed(call: Call, query: Query) -> Reply:
     state = call.engine.config.state
-    revision, body = await call.engine.read(lambda: (state.revision(call.tenant), answer(state, query)))
+    place = Place(call.tenant, call.address, call.header(INSTANCE), dict(query.topic.labels))
+    choice = Choice(call.engine.catalog, place)
+    revision, body = await call.engine.read(lambda: (state.revision(call.tenant), answer(state, query, choice)))
+    return listed(revision, body)
+
+
+def listed(revision: int, body: bytes) -> Reply:
+    """A list of that revision."""
     return reply(body, {REVISION: str(revision)})
 
 

@@ -13,7 +13,8 @@ from typing import TypeAlias
 from registry.api.call import Call
 from registry.api.connection import HotProtocol
 from registry.config.records import KeyValue
-from registry.config.state import Topic
+from registry.config.state import Kept, Topic
+from registry.config.targets import Release
 from registry.engine import Engine
 from registry.errors import ConfigError
 from registry.ledger import Change
@@ -95,7 +96,7 @@ class Pollers:
         """Wake those whose topics the stored changes touch, once everyone who waits for the same commit is told of it."""
         if not self.count:
             return
-        records = [change.record for change in changes if isinstance(change.record, KeyValue)]
+        records = [change.record for change in changes if isinstance(change.record, KeyValue | Release)]
         woken = [wait for record in records for topic in self._touched(record) for wait in self._taken(topic)]
         self.woken += len(woken)
         self._tell(woken)
@@ -111,9 +112,9 @@ class Pollers:
         self._remove(wait)
         wait.tell(False)
 
-    def _touched(self, record: KeyValue) -> Iterable[Topic]:
+    def _touched(self, record: Kept) -> Iterable[Topic]:
         """A label that the record lacks counts as an empty one, which is how KIE matches events. Section A.8."""
-        labels = record.draft.labels
+        labels = dict(record.label_set)
         yield Topic(record.tenant, record.label_set, True)
         for topic in tuple(self._open.get(record.tenant, ())):
             if all(labels.get(name, "") == value for name, value in topic.labels):

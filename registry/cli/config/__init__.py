@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from registry.cli.config import files, history, items, previews
+from registry.cli.config import files, history, items, previews, releases
 from registry.cli.options import reaching
 
 config = typer.Typer(no_args_is_help=True, help="The configuration that services read: list, change, preview, move it.")
@@ -18,3 +18,12 @@ config.command("rollback")(reaching(history.rollback, *history.ROLLBACK_OPTIONS)
 config.command("preview")(reaching(previews.preview, *previews.OPTIONS))
 config.command("export")(reaching(files.export, *files.EXPORT_OPTIONS))
 config.command("import")(reaching(files.import_file, *files.IMPORT_OPTIONS))
+
+release = typer.Typer(
+    no_args_is_help=True, help="Give a new value to some instances first: start, watch, then promote or drop it."
+)
+release.command("list")(reaching(releases.show_all, *releases.LIST_OPTIONS))
+release.command("start")(reaching(releases.start, *releases.START_OPTIONS))
+release.command("promote")(reaching(releases.promote, *releases.NAME_OPTIONS))
+release.command("drop")(reaching(releases.drop, *releases.NAME_OPTIONS))
+config.add_typer(release, name="release")
