@@ -13,6 +13,8 @@ from aiohttp.web_protocol import RequestHandler
 from registry.api.call import SERVER
 from registry.api.hot import LATER, HotPath
 
+_MOST_KEPT = 65536
+
 log = structlog.get_logger(__name__)
 
 
