@@ -8,7 +8,7 @@ import resource
 import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import structlog
@@ -18,6 +18,7 @@ from aiohttp import web
 from registry import __version__
 from registry.api.call import SERVER, Call, Reply
 from registry.api.config import config_routes
+from registry.api.config_center import config_center_routes
 from registry.api.connection import HotServer
 from registry.api.events import EventStreams
 from registry.api.gate import Gate
@@ -32,6 +33,7 @@ from registry.catalog import Limits
 from registry.collector import Collector
 from registry.config.state import Topic
 from registry.engine import Engine, Options
+from registry.settings import PORTS
 from registry.storage import open_journal
 from registry.storage.port import JournalError
 
@@ -49,6 +51,7 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stopping = asyncio.Event()
+        self._addresses: dict[str, str] = {}
         self.engine = Engine(
             open_journal(settings.storage, settings.data_dir), limits_of(settings), options_of(settings)
         )
@@ -82,7 +85,8 @@ class Server:
         metrics = Metrics(
             Sources(self.engine, self.watchers, self.streams, self.hot, self._http), f"{settings.host}:{settings.port}"
         )
-        protocols = (*ROUTES, *kie_routes(), *config_routes())
+        center = config_center_routes(self.engine, self.watchers.sockets, self._config_center_addresses)
+        protocols = (*ROUTES, *kie_routes(), *center, *config_routes())
         routes = (*protocols, *operation_routes(metrics.show, protocols))
         limits = {
             name: getattr(settings, name)
@@ -136,13 +140,15 @@ class Server:
         settings = self._settings
         context = tls_context(settings)
         loop = asyncio.get_running_loop()
-        ports = [settings.port, *(p for p in (settings.kie_port, settings.config_port, settings.monitor_port) if p)]
         listeners: list[asyncio.Server] = []
         try:
-            for port in ports:
-                listener = await loop.create_server(self._http, settings.host, port, ssl=context, backlog=_BACKLOG)
-                listeners.append(listener)
-            yield [_address(listener, secure=context is not None) for listener in listeners]
+            for name in PORTS:
+                port = getattr(settings, name)
+                if port or name == "port":
+                    listener = await loop.create_server(self._http, settings.host, port, ssl=context, backlog=_BACKLOG)
+                    listeners.append(listener)
+                    self._addresses[name] = _address(listener, secure=context is not None)
+            yield list(self._addresses.values())
         finally:
             for listener in listeners:
                 listener.close()
@@ -152,11 +158,19 @@ class Server:
             self._http.pre_shutdown()
             await self._http.shutdown(settings.shutdown_timeout)
 
+    def _config_center_addresses(self) -> Sequence[str]:
+        best = self._addresses.get("config_port", self._addresses["port"])
+        return [self._reachable(address) for address in dict.fromkeys((best, *self._addresses.values()))]
+
     def _endpoint(self, address: str) -> str:
+        scheme, _, rest = self._reachable(address).partition("://")
+        return f"rest://{rest}/" + ("?sslEnabled=true" if scheme == "https" else "")
+
+    def _reachable(self, address: str) -> str:
         scheme, _, rest = address.partition("://")
         host, _, port = rest.rpartition(":")
         host = self._settings.advertise_host or (host if host not in ("0.0.0.0", "[::]") else _own_address())  # noqa: S104
-        return f"rest://{host}:{port}/" + ("?sslEnabled=true" if scheme == "https" else "")
+        return f"{scheme}://{host}:{port}"
 
 
 def run(loaded: LoadedSettings) -> int:

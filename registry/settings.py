@@ -56,6 +56,7 @@ def _items(value: object) -> object:
     return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
 
 
+PORTS = ("port", "kie_port", "config_port", "config_push_port", "monitor_port")
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(ge=0)]
@@ -75,6 +76,9 @@ class Settings(BaseModel):
     port: Port = Field(30100, description="Main port, Service Center's. 0 takes a free one.")
     kie_port: Port = Field(30110, description="Extra port, KIE's. 0 turns it off.")
     config_port: Port = Field(30103, description="Extra port, Config Center's. 0 turns it off.")
+    config_push_port: Port = Field(
+        0, description="Extra port that old clients of Config Center are told of changes on: 30104. 0 turns it off."
+    )
     monitor_port: Port = Field(30109, description="Extra port, the dashboard upload's. 0 turns it off.")
     advertise_host: str = Field(
         "", description="Host that the engine registers itself under; empty: the one it listens on."
@@ -176,7 +180,7 @@ class Settings(BaseModel):
             if getattr(self, name) and not self.tls_cert:
                 raise _conflict(f"{name} needs tls_cert", name)
         taken: dict[int, str] = {}
-        for name in ("port", "kie_port", "config_port", "monitor_port"):
+        for name in PORTS:
             number = getattr(self, name)
             if number in taken:
                 raise _conflict(f"{taken[number]} and {name} are both {number}; they must differ", taken[number], name)

@@ -57,6 +57,7 @@ class Tenancy(Enum):
     V4 = "X-Domain-Name and the path"
     V3 = "X-Tenant-Name or X-Domain-Name; project `default`"
     KIE = "domain `default` and the path"
+    CONFIG = "X-Domain-Name and the path; `default` for what is missing"
     QUERY = "the query's `domain` and `project`"
     NONE = "always default/default"
 

@@ -198,11 +198,11 @@ def _origin_form(target: str) -> str:
 
 
 def _is_lenient(routes: Mapping[str, Route]) -> bool:
-    return any(route.tenancy in (Tenancy.KIE, Tenancy.QUERY) for route in routes.values())
+    return any(route.tenancy in (Tenancy.KIE, Tenancy.CONFIG, Tenancy.QUERY) for route in routes.values())
 
 
 def _check_target(target: str, path: str, *, lenient: bool) -> Reply | None:
-    """Section 1.3. KIE and the engine's own API are lenient: neither length nor end of the target count, nor slashes in the query."""
+    """Section 1.3. The APIs of configuration are lenient: neither length nor end of the target count, nor slashes in the query."""
     odd = len(target) >= _LONGEST_TARGET or target.endswith((";", "&", "?", "+", "@"))
     if not path.startswith("/") or (odd and not lenient):
         return Reply(400, f"Invalid Request URI {target[:_LONGEST_TARGET]}".encode())

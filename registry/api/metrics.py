@@ -167,7 +167,7 @@ class Metrics(Collector):
             ("waggle_journal_events", "Events stored", engine.committer.events),
             ("waggle_journal_failures", "Journal transactions that failed", engine.committer.failures),
             ("waggle_leases_expired", "Instances that left because their lease was over", engine.expirations),
-            ("service_center_notify_publish", "Events pushed to watchers", watchers.published),
+            ("service_center_notify_publish", "Events pushed to watchers", watchers.sockets.published),
             ("waggle_watchers_cut_off", "Watchers that did not read and were dropped", watchers.sockets.overflowed),
             ("waggle_connections_refused", "Connections above max_connections", self._sources.server.refused),
         )

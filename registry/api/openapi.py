@@ -96,7 +96,7 @@ def _of_path(route: Route) -> Iterable[Parameter]:
 
 
 def _shared(route: Route) -> Iterable[Parameter]:
-    if route.tenancy in (Tenancy.V3, Tenancy.V4):
+    if route.tenancy in (Tenancy.V3, Tenancy.V4, Tenancy.CONFIG):
         yield Parameter("X-Domain-Name", "the domain; `default` where it is missing", where="header")
     if route.tenancy is Tenancy.QUERY:
         yield Parameter("domain", "the domain; `default` where it is missing")

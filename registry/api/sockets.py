@@ -43,6 +43,7 @@ class Sockets:
         self._ping = ping
         self._open: set[Socket] = set()
         self._next_ping = 0.0
+        self.published = 0
         self.overflowed = 0
         engine.on_tick.append(self.tick)
 
@@ -91,7 +92,12 @@ class Sockets:
             self._open.discard(socket)
         return True
 
-    def write(self, socket: Socket, frame: bytes) -> None:
+    def publish(self, socket: Socket, frame: bytes) -> None:
+        """Send a frame that tells of a change."""
+        self.published += 1
+        self._write(socket, frame)
+
+    def _write(self, socket: Socket, frame: bytes) -> None:
         """Send a frame, or cut off a client that has not read too many."""
         if socket.transport.is_closing():
             return
@@ -112,7 +118,7 @@ class Sockets:
             if now - socket.heard > max(_SILENCE, 2 * self._ping):
                 socket.transport.abort()
             elif socket.pinged:
-                self.write(socket, _PING)
+                self._write(socket, _PING)
 
     def close(self) -> None:
         """Let all clients go: they reconnect elsewhere or later."""

@@ -36,7 +36,6 @@ class Watchers:
         self._by_consumer: dict[tuple[str, str], set[Socket]] = {}
         self._held: dict[str, asyncio.TimerHandle] = {}
         self.sockets = Sockets(engine, limit=limit, buffer=buffer, ping=ping)
-        self.published = 0
         engine.stream.on_changes(self.publish)
 
     async def watch(self, call: Call) -> Reply | web.StreamResponse:
@@ -111,8 +110,7 @@ class Watchers:
         for consumer in tenant.consumers.get(service.key, ()):
             for socket in self._by_consumer.get((service.tenant, consumer), ()):
                 frame = frame or text_frame(event_of(instance, service, action))
-                self.sockets.write(socket, frame)
-                self.published += 1
+                self.sockets.publish(socket, frame)
 
     def close(self) -> None:
         """Let all clients go: they reconnect elsewhere or later."""

@@ -72,7 +72,7 @@ def test_a_date_stays_as_it_is_written(day: str) -> None:
         ("a: *b", "line 1, column 4", "the alias b is of nothing before it"),
         ("a: &b [*b]", "line 1, column 8", "the alias b is of nothing before it"),
         ("a: !java.net.URL x", "line 1, column 4", "the tag !java.net.URL is not known"),
-        ("a: !!int x", "line 1, column 4", "'x' is no int"),
+        ("a: !!int x", "line 1, column 4", "what is tagged as int is none"),
         ("<<: 1", "line 1, column 1", "<< takes a mapping or a list of mappings"),
         ("[" * 60 + "]" * 60, "line 1, column 52", "more than 50 collections are nested"),
     ],
