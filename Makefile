@@ -7,8 +7,9 @@ PYTEST := $(BIN)/pytest -n auto --dist loadfile
 
 .PHONY: demo test test-all test-interop lint bench system clean
 
+# An environment that is there keeps its Python: another one laid over it would not run.
 .venv/ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
+	@test -x $(BIN)/python || $(PYTHON) -m venv --clear .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch $@
 
