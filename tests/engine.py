@@ -151,7 +151,8 @@ async def eventually(check: Callable[[], Awaitable[bool]], seconds: float = 20.0
     """Ask again until the check holds; fail when it does not in time."""
     async with asyncio.timeout(seconds):
         while not await check():
-            await asyncio.wait([asyncio.ensure_future(asyncio.Event().wait())], timeout=0.02)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.Event().wait(), 0.02)
 
 
 def _flag(name: str, value: object) -> list[str]:

@@ -21,8 +21,8 @@ _FLAGS = [
 
 
 @contextlib.asynccontextmanager
-async def open_page(url: str, width: int = 1280, height: int = 800) -> AsyncIterator[Page]:
-    """The page at an address; a message to its console or an error in it fails the test."""
+async def open_page(url: str, width: int = 1280, height: int = 800, *, expected: str = "") -> AsyncIterator[Page]:
+    """The page at an address. An error in it, or on its console, fails the test, unless it contains the `expected` text."""
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("CHROMIUM IS MISSING: install Debian's package chromium; no page was looked at")
@@ -37,4 +37,5 @@ async def open_page(url: str, width: int = 1280, height: int = 800) -> AsyncIter
             yield page
         finally:
             await browser.close()
-    assert not troubles, troubles
+    unexpected = [trouble for trouble in troubles if not expected or expected not in trouble]
+    assert not unexpected, unexpected

@@ -41,7 +41,7 @@ def demo(
     """Start an engine and the weathermap. Ctrl-C ends every process."""
     folder = data_dir or Path(tempfile.mkdtemp(prefix="waggle-demo-"))
     status = asyncio.run(_run(Plan(port, edge_port, web_port, base_port, beta, folder)))
-    if data_dir is None and status == 0:
+    if data_dir is None and (status == 0 or not any(folder.iterdir())):
         shutil.rmtree(folder, ignore_errors=True)
     raise typer.Exit(status)
 

@@ -15,6 +15,7 @@ from governance.samples.weathermap import processes
 from governance.samples.weathermap.plan import Plan
 from governance.samples.weathermap.processes import Fleet, Member
 from governance.samples.weathermap.table import Overview, Row, table_of
+from tests.engine import eventually
 
 _SAYS_READY_AND_WAITS = "import signal; print('ready', flush=True); signal.pause()"
 _IGNORES_SIGTERM = (
@@ -65,9 +66,10 @@ def member(name: str, code: str) -> Member:
 
 
 async def _said(folder: Path, name: str) -> None:
-    async with asyncio.timeout(20):
-        while "ready" not in (folder / f"{name}.log").read_text():
-            await asyncio.wait([asyncio.ensure_future(asyncio.Event().wait())], timeout=0.02)
+    async def so() -> bool:
+        return "ready" in (folder / f"{name}.log").read_text()
+
+    await eventually(so)
 
 
 def alive(pid: int) -> bool:
