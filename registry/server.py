@@ -24,6 +24,7 @@ from registry.api.events import EventStreams
 from registry.api.gate import Gate
 from registry.api.hot import HotPath
 from registry.api.kie import kie_routes
+from registry.api.kie.hot import HotConfig
 from registry.api.kie.polling import Pollers
 from registry.api.metrics import Metrics, Sources
 from registry.api.operations import operation_routes
@@ -71,6 +72,7 @@ class Server:
             largest=settings.max_instance_body_bytes,
             enabled=settings.hot_path,
         )
+        self.hot.config = HotConfig(self.hot, self.engine, self.pollers, size=settings.hot_path_entries)
         self._http = HotServer(
             self._handle,
             self.hot,
@@ -83,7 +85,8 @@ class Server:
             max_field_size=settings.max_header_bytes,
         )
         metrics = Metrics(
-            Sources(self.engine, self.watchers, self.streams, self.hot, self._http), f"{settings.host}:{settings.port}"
+            Sources(self.engine, self.watchers, self.streams, self.pollers, self.hot, self._http),
+            f"{settings.host}:{settings.port}",
         )
         center = config_center_routes(self.engine, self.watchers.sockets, self._config_center_addresses)
         protocols = (*ROUTES, *kie_routes(), *center, *config_routes())

@@ -22,7 +22,7 @@ class HotProtocol(RequestHandler):
     """One connection.
 
     A request goes down the hot path only when the connection is idle: nothing is half read, none is being answered. While the answer to a
-    hot request waits for the journal, what arrives is kept for later, so that answers keep the order of their requests.
+    hot request waits for the journal, or for a change, what arrives is kept for later, so that answers keep the order of their requests.
     """
 
     __slots__ = (
@@ -56,16 +56,14 @@ class HotProtocol(RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Answer what the hot path knows; hand everything else to aiohttp."""
         if self._pending:
-            self._kept += data
+            self._keep(data)
             return
         waiter = self._waiter
         idle = waiter is not None and not self._messages and not self._partial_since and not waiter.done()
         if idle and not self._upgraded and self._hot.enabled and self._whole(data) and self.transport is not None:
-            answer = self._hot.answer(data, self._answer_later)
+            answer = self._hot.answer(data, self)
             if answer is LATER:
                 self._pending = True
-                self._next_keepalive_close_time = self._loop_time() + self._keepalive_timeout
-                self.transport.pause_reading()
                 return
             if answer is not None:
                 self._write(answer)
@@ -81,6 +79,8 @@ class HotProtocol(RequestHandler):
         """Tell whoever waits on behalf of the client that it has left."""
         if self.when_lost is not None:
             self.when_lost()
+        if self._answered is not None:
+            self._answered.set()
         super().connection_lost(exc)
 
     def handle_error(
@@ -109,16 +109,36 @@ class HotProtocol(RequestHandler):
         self._next_keepalive_close_time = self._loop_time() + self._keepalive_timeout
         self.transport.writelines(answer)
 
-    def _answer_later(self, answer: tuple[bytes, ...]) -> None:
+    def _keep(self, data: bytes) -> None:
+        """Reading goes on, since it is how one learns that a client has left; but only so much is taken in advance."""
+        self._kept += data
+        if len(self._kept) > _MOST_KEPT and self.transport is not None:
+            self.transport.pause_reading()
+
+    def _process_keepalive(self) -> None:
+        """A connection whose answer is awaited is not idle."""
+        if self._pending:
+            self._next_keepalive_close_time = self._loop_time() + self._keepalive_timeout
+        super()._process_keepalive()
+
+    @property
+    def remote(self) -> str:
+        """The address of the other end."""
+        peer = self.transport.get_extra_info("peername") if self.transport is not None else None
+        return str(peer[0]) if peer else ""
+
+    def answer_later(self, answer: tuple[bytes, ...]) -> None:
+        """Write the answer that was promised by `LATER`, and go on with what has arrived since."""
         self._pending = False
+        self.when_lost = None
         if self._answered is not None:
             self._answered.set()
         if self.transport is None or self.transport.is_closing():
             return
         self._write(answer)
-        if not self._reading_paused:
-            self.transport.resume_reading()
         kept, self._kept = self._kept, b""
+        if len(kept) > _MOST_KEPT and not self._reading_paused:
+            self.transport.resume_reading()
         if kept:
             self.data_received(kept)
 

@@ -8,7 +8,8 @@ they have answered enters the memos (`learn`), and what they answered is what is
 (the lease ended, the answer is stale) is forgotten, and its request takes the long way.
 
 A new registration cannot be repeated from a memo, but its line and head can be known: then it goes straight to the catalog, and its answer
-is written when the journal has it, during which nothing more is read from its connection.
+is written when the journal has it, during which nothing more of its connection is answered. The same holds for what the config centre
+is asked (registry/api/kie/hot.py).
 
 All memos are bounded: a full one starts anew.
 """
@@ -21,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from registry.api.call import EMPTY, Call, Reply, Tenancy
 from registry.api.gate import COMPRESSED_FROM, accepts_gzip, error_reply, gzip
@@ -30,6 +31,7 @@ from registry.catalog.leases import Lease
 from registry.errors import RegistryError
 
 if TYPE_CHECKING:
+    from registry.api.kie.hot import HotConfig
     from registry.catalog.discovery import Forms
     from registry.catalog.records import Dependencies, Service
     from registry.catalog.state import Tenant
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
 Wire = tuple[bytes, ...]
 LATER: Wire = ()
-"""Stands for an answer that is written when the journal has what it acknowledges."""
+"""Stands for an answer that is written later: when the journal has what it acknowledges, or when something has changed."""
 
 _PLAIN_HEADERS = frozenset(
     b"host user-agent accept accept-encoding connection content-type content-length "
@@ -49,13 +51,29 @@ _CONTROL = re.compile(rb"[\x00-\x08\n-\x1f\x7f]")
 _LEARNED = frozenset((instances.heartbeat, instances.heartbeats, instances.register, discovery.find))
 
 
+class Asker(Protocol):
+    """The connection of a request. `when_lost` is called when it is lost before an answer that was promised by `LATER`."""
+
+    when_lost: Callable[[], None] | None
+
+    @property
+    def remote(self) -> str: ...
+
+    def answer_later(self, answer: Wire) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What matters of a header block: who asks, how long the body is, whether the answer may be compressed."""
+    """What matters of a header block: who asks, how long the body is, whether the answer may be compressed, and the body's media type.
+
+    `accept` is what the client accepts, where it says so.
+    """
 
     caller: tuple[bytes, bytes]
     length: int
     gzip: bool
+    content_type: bytes = b""
+    accept: bytes = b""
 
 
 @dataclass(slots=True)
@@ -102,7 +120,8 @@ class HotPath:
         self._bodies: dict[tuple[bytes, bytes, bytes], _Beats] = {}
         self._body_lines: dict[bytes, str] = {}
         self._owners: dict[tuple[bytes, bytes], tuple[str, str]] = {}
-        self._date = b""
+        self.config: HotConfig | None = None
+        self.date = b""
         self._empty = (b"", b"")
         self.served = {"heartbeat": 0, "find": 0, "heartbeats": 0, "register": 0}
         self.tick()
@@ -110,15 +129,16 @@ class HotPath:
     @property
     def entries(self) -> int:
         """How many answers are remembered."""
-        return len(self._beats) + len(self._finds) + len(self._bodies) + len(self._owners)
+        own = len(self._beats) + len(self._finds) + len(self._bodies) + len(self._owners)
+        return own + (self.config.entries if self.config is not None else 0)
 
     def tick(self) -> None:
         """Bring the Date header up to date: call it at least once a second."""
-        self._date = f"Date: {formatdate(usegmt=True)}\r\n".encode()
-        self._empty = self._wire(EMPTY)
+        self.date = f"Date: {formatdate(usegmt=True)}\r\n".encode()
+        self._empty = self.wire(EMPTY)
 
-    def answer(self, data: bytes, later: Callable[[Wire], None]) -> Wire | None:
-        """The whole answer to a whole request that is known; nothing, if it must take the long way; or `LATER`, to be given to `later`."""
+    def answer(self, data: bytes, asker: Asker) -> Wire | None:
+        """The answer to a whole request that is known; nothing, if it must take the long way; or `LATER`, to be given to the asker."""
         end = data.find(b"\r\n")
         line = data[:end]
         beat = self._beats.get(line)
@@ -128,11 +148,11 @@ class HotPath:
         if finds is not None:
             return self._find(line, finds, data, end)
         if line in self._body_lines:
-            return self._with_body(line, data, end, later)
-        return None
+            return self._with_body(line, data, end, asker)
+        return self.config.answer(line, data, end, asker) if self.config is not None else None
 
     def _heartbeat(self, line: bytes, beat: tuple[bytes, Lease], data: bytes, end: int) -> Wire | None:
-        head = self._head(data[end:])
+        head = self.head(data[end:])
         domain, lease = beat
         if head is None or head.length or head.caller[0] != domain:
             return None
@@ -142,10 +162,10 @@ class HotPath:
         lease.beat()
         self.served["heartbeat"] += 1
         status, rest = self._empty
-        return status, self._date, rest
+        return status, self.date, rest
 
     def _find(self, line: bytes, finds: dict[tuple[bytes, bytes], _Find], data: bytes, end: int) -> Wire | None:
-        head = self._head(data[end:])
+        head = self.head(data[end:])
         found = finds.get(head.caller) if head is not None and not head.length else None
         if found is None or head is None:
             return None
@@ -156,11 +176,11 @@ class HotPath:
         if wire is None:
             return None
         self.served["find"] += 1
-        return wire[0], self._date, wire[1]
+        return wire[0], self.date, wire[1]
 
-    def _with_body(self, line: bytes, data: bytes, end: int, later: Callable[[Wire], None]) -> Wire | None:
+    def _with_body(self, line: bytes, data: bytes, end: int, asker: Asker) -> Wire | None:
         split = data.find(b"\r\n\r\n", end) + 4
-        head = self._head(data[end:split])
+        head = self.head(data[end:split])
         body = data[split:]
         if head is None or head.length != len(body):
             return None
@@ -168,11 +188,11 @@ class HotPath:
         known = self._bodies.get((line, domain, body))
         if known is not None and not head.gzip and self._renew(known):
             self.served[self._body_lines[line]] += 1
-            return known.wire[0], self._date, known.wire[1]
+            return known.wire[0], self.date, known.wire[1]
         owner = self._owners.get((line, domain))
         if owner is None or len(body) > self._largest:
             return None
-        return self._register(line, domain, owner, body, later)
+        return self._register(line, domain, owner, body, asker)
 
     @staticmethod
     def _renew(known: _Beats) -> bool:
@@ -183,24 +203,22 @@ class HotPath:
             lease.beat()
         return True
 
-    def _register(
-        self, line: bytes, domain: bytes, owner: tuple[str, str], body: bytes, later: Callable[[Wire], None]
-    ) -> Wire:
+    def _register(self, line: bytes, domain: bytes, owner: tuple[str, str], body: bytes, asker: Asker) -> Wire:
         self.served["register"] += 1
         try:
             name, stored = self._engine.begin(instances.registration(self._engine, *owner, body))
         except RegistryError as error:
-            return self._dated(error_reply(error))
+            return self.dated(error_reply(error))
         reply = instances.registered(name)
         # One that changes nothing may rely on what is not stored yet: a registration of the same instance just before.
         stored = stored or self._engine.committer.pending
         if stored is None:
             self._remember(line, domain, owner, body, name, reply)
-            return self._dated(reply)
+            return self.dated(reply)
 
         def acknowledge(done: asyncio.Future[None]) -> None:
             failure = RegistryError(500011, "the engine is stopping") if done.cancelled() else done.exception()
-            later(self._dated(error_reply(failure) if isinstance(failure, RegistryError) else reply))
+            asker.answer_later(self.dated(error_reply(failure) if isinstance(failure, RegistryError) else reply))
 
         stored.add_done_callback(acknowledge)
         return LATER
@@ -213,13 +231,14 @@ class HotPath:
             return
         self._make_room()
         instance = self._engine.catalog.instances.get(*owner, name)
-        self._bodies[(line, domain, body)] = _Beats([instance.lease], self._wire(reply))
+        self._bodies[(line, domain, body)] = _Beats([instance.lease], self.wire(reply))
 
-    def _dated(self, reply: Reply) -> Wire:
-        before, after = self._wire(reply)
-        return before, self._date, after
+    def dated(self, reply: Reply, *, compress: bool = False) -> Wire:
+        """The whole answer."""
+        before, after = self.wire(reply, compress=compress)
+        return before, self.date, after
 
-    def _head(self, block: bytes) -> Head | None:
+    def head(self, block: bytes) -> Head | None:
         """The facts of a header block (with its leading and closing line ends), if it has none that asks for more."""
         try:
             return self._heads[block]
@@ -235,12 +254,14 @@ class HotPath:
     def learn(self, call: Call, reply: Reply) -> None:
         """Remember what a handler answered, where it is one that repeats."""
         handler = call.route.handler
-        if handler not in _LEARNED or not self.enabled or reply.status not in (200, 304):
+        if not self.enabled or reply.status not in (200, 304) or call.request.version != (1, 1):
             return
-        if call.route.tenancy is not Tenancy.V4 or call.request.version != (1, 1):
+        if self.config is not None:
+            self.config.learn(call)
+        if handler not in _LEARNED or call.route.tenancy is not Tenancy.V4:
             return
         self._make_room()
-        line = f"{call.request.method} {call.request.raw_path} HTTP/1.1".encode("utf-8", "surrogateescape")
+        line = line_of(call)
         domain = call.header("X-Domain-Name").encode("utf-8", "surrogateescape")
         if handler is instances.heartbeat:
             self._learn_beat(call, line, domain)
@@ -273,7 +294,7 @@ class HotPath:
             return  # it has changed since, and the change may not be stored yet
         not_modified, gzip_too = reply.status == 304, accepts_gzip(call.header("Accept-Encoding"))
         if (not_modified, gzip_too) not in answer.forms.ready:
-            answer.forms.ready[(not_modified, gzip_too)] = self._wire(reply, compress=gzip_too)
+            answer.forms.ready[(not_modified, gzip_too)] = self.wire(reply, compress=gzip_too)
         tenant = catalog.state.existing(call.tenant)
         consumer, rules = tenant.services.get(query.consumer_id), tenant.dependencies.get(query.consumer_id)
         name = call.header("X-ConsumerId").encode("utf-8", "surrogateescape")
@@ -286,13 +307,13 @@ class HotPath:
         state = call.engine.catalog.state.existing(call.tenant)
         leases = [state.instances_of(owner)[name].lease for owner, name in instances.batch_of(call.body)]
         self._body_lines[line] = "heartbeats"
-        self._bodies[(line, domain, call.body)] = _Beats(leases, self._wire(reply))
+        self._bodies[(line, domain, call.body)] = _Beats(leases, self.wire(reply))
 
     def _learn_owner(self, call: Call, line: bytes, domain: bytes) -> None:
         self._body_lines[line] = "register"
         self._owners[(line, domain)] = (call.tenant, call.params["serviceId"])
 
-    def _wire(self, reply: Reply, *, compress: bool = False) -> tuple[bytes, bytes]:
+    def wire(self, reply: Reply, *, compress: bool = False) -> tuple[bytes, bytes]:
         """The answer's bytes before and after the Date header, exactly as aiohttp writes them for `Gate.render`."""
         body = reply.body
         headers = {"Content-Type": reply.content_type, "Server": self._server, "Vary": "Origin, Accept-Encoding"}
@@ -309,6 +330,11 @@ class HotPath:
             *(f"{name}: {value}" for name, value in headers.items()),
         ]
         return "\r\n".join([*lines, ""]).encode(), b"\r\n" + body
+
+
+def line_of(call: Call) -> bytes:
+    """The request's line as it came."""
+    return f"{call.request.method} {call.request.raw_path} HTTP/1.1".encode("utf-8", "surrogateescape")
 
 
 def parse_head(block: bytes) -> Head | None:
@@ -328,4 +354,10 @@ def parse_head(block: bytes) -> Head | None:
     if facts.get(b"connection", b"keep-alive").lower() != b"keep-alive":
         return None
     caller = (facts.get(b"x-domain-name", b""), facts.get(b"x-consumerid", b""))
-    return Head(caller, int(length), accepts_gzip(facts.get(b"accept-encoding", b"").decode("latin-1")))
+    return Head(
+        caller,
+        int(length),
+        accepts_gzip(facts.get(b"accept-encoding", b"").decode("latin-1")),
+        facts.get(b"content-type", b""),
+        facts.get(b"accept", b""),
+    )

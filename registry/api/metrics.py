@@ -16,8 +16,10 @@ from registry.api.call import Call, Reply
 from registry.api.connection import HotServer
 from registry.api.events import EventStreams
 from registry.api.hot import HotPath
+from registry.api.kie.polling import Pollers
 from registry.api.watch import Watchers
 from registry.catalog.records import Service
+from registry.catalog.services import DEFAULT_TENANT
 from registry.engine import Engine
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
@@ -31,6 +33,7 @@ class Sources:
     engine: Engine
     watchers: Watchers
     streams: EventStreams
+    pollers: Pollers
     hot: HotPath
     server: HotServer
 
@@ -91,6 +94,7 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """The metrics that are read off the engine when asked for."""
         yield from self._catalog()
+        yield self._config()
         yield from self._gauges()
         yield from self._counters()
         yield self._answers_of_hot_path()
@@ -124,6 +128,14 @@ class Metrics(Collector):
             schemas.add_metric((*name.split("/", 1), self._instance), number)
         return services, instances, schemas
 
+    def _config(self) -> Metric:
+        """KIE section A.11."""
+        family = GaugeMetricFamily("servicecomb_kie_config_count", "Key-values", labels=("domain", "project"))
+        counts = {name: len(table.by_id) for name, table in self._sources.engine.config.state.tables()}
+        for name, number in ({DEFAULT_TENANT: 0} | counts).items():
+            family.add_metric(name.split("/", 1), number)
+        return family
+
     def _gauges(self) -> Iterable[Metric]:
         sources, catalog = self._sources, self._sources.engine.catalog
         leases, limits = catalog.state.leases, catalog.limits
@@ -144,6 +156,7 @@ class Metrics(Collector):
                 sources.engine.committer.waiting,
             ),
             ("waggle_event_streams", "Open event streams", sources.streams.count),
+            ("waggle_config_polls", "Requests that wait for a change of the configuration", sources.pollers.count),
             ("waggle_leases", "Living leases", len(leases.alive)),
             (
                 "waggle_leases_protected",
@@ -169,6 +182,7 @@ class Metrics(Collector):
             ("waggle_leases_expired", "Instances that left because their lease was over", engine.expirations),
             ("service_center_notify_publish", "Events pushed to watchers", watchers.sockets.published),
             ("waggle_watchers_cut_off", "Watchers that did not read and were dropped", watchers.sockets.overflowed),
+            ("waggle_config_polls_woken", "Requests whose wait a change ended", self._sources.pollers.woken),
             ("waggle_connections_refused", "Connections above max_connections", self._sources.server.refused),
         )
         yield from (CounterMetricFamily(name, about, value) for name, about, value in rows)

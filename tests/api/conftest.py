@@ -5,9 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
+from tests.api.kie import Kie
 from tests.engine import Client, EngineProcess, client_of, running_engine
 
 
@@ -33,3 +35,10 @@ async def default_api(shared_engine: EngineProcess) -> AsyncIterator[Client]:
     """A client of the module's engine in the domain that requests without X-Domain-Name are about."""
     async with client_of(shared_engine.url) as made:
         yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def kie(shared_engine: EngineProcess) -> AsyncIterator[Kie]:
+    """A client of the module's engine in a project of KIE's of its own."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
+        yield Kie(session, shared_engine.url, f"p{uuid.uuid4().hex[:8]}")

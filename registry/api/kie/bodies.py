@@ -58,8 +58,9 @@ async def _yaml(shape: Shape, body: bytes) -> object:
 
 
 def _as_yaml(body: bytes) -> bytes:
-    text = io.StringIO()
-    YAML(typ="safe").dump(orjson.loads(body), text)
+    text, writer = io.StringIO(), YAML(typ="safe")
+    writer.default_flow_style = False
+    writer.dump(orjson.loads(body), text)
     return text.getvalue().encode()
 
 
