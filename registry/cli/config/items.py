@@ -177,7 +177,7 @@ def _short(value: str) -> str:
 def _print_value(value: str) -> None:
     """Byte for byte, unless it is for a terminal: that gets whole lines, and nothing that steers it."""
     if not sys.stdout.isatty():
-        typer.echo(value, nl=False)
+        typer.echo(value.encode(), nl=False)  # of a text it would drop what steers terminals
         return
     for line in value.removesuffix("\n").split("\n"):
         typer.echo(printable(line.replace("\t", "    ")))
