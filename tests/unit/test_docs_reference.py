@@ -16,6 +16,8 @@ from tests.engine import Client
 ROOT = Path(__file__).parents[2]
 V3 = "/registry/v3"
 V4 = "/v4/:project/registry"
+TENANCY = {"X-Domain-Name", "X-Tenant-Name"}
+"""Parameters of nearly every route, which the page explains once."""
 
 
 def _page(name: str) -> str:
@@ -72,7 +74,7 @@ async def test_every_route_is_documented_with_its_parameters(client: Client) -> 
     assert sorted(set(table) - set(documented)) == [], "docs/api.md lacks these"
     assert sorted(set(documented) - set(table)) == [], "docs/api.md has these, the engine has not"
     for key, operation in table.items():
-        named = {row["name"] for row in operation["parameters"] if row["in"] != "path"} - {"X-Domain-Name", "X-Tenant-Name"}
+        named = {row["name"] for row in operation["parameters"] if row["in"] != "path"} - TENANCY
         assert named <= _quoted(documented[key][4]), f"parameters of {key} that its row does not name"
         assert len(documented[key][3]) > 5, f"what does {key} do?"
 
