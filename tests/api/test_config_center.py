@@ -3,74 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
 
+from tests.api.config_center import ITEMS, Center
 from tests.engine import Client, EngineProcess, client_of, running_engine
 from tests.raw import RawAnswer, connect, request
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ITEMS = "/v3/default/configuration/items"
 V2_ITEMS = "/configuration/v2/items"
 GO = {"User_Agent": "cse-configcenter-client/1.0.0", "X_Tenant_Name": "default"}
 SUCCESS = {"Result": "Success"}
-
-
-class Center:
-    """A Config Center client: an application of its own, a service and its version."""
-
-    def __init__(self, api: Client, path: str = ITEMS, environment: str = "") -> None:
-        self.api = api
-        self.path = path
-        self.environment = environment
-        self.app = f"a{uuid.uuid4().hex[:8]}"
-        self.dimension = f"cart@{self.app}#1.0.0"
-
-    @property
-    def quoted(self) -> str:
-        """The dimension as Java sends it."""
-        return self.dimension.replace("@", "%40").replace("#", "%23")
-
-    async def get(
-        self, revision: str = "null", dimension: str = "", **more: str
-    ) -> tuple[int, dict[str, dict[str, str]]]:
-        """Status and body of a pull."""
-        query = f"?dimensionsInfo={dimension or self.quoted}&revision={revision}"
-        query += "".join(f"&{name}={value}" for name, value in more.items())
-        status, body = await self._call("GET", self.path + query)
-        return status, body or {}
-
-    async def seen(self) -> dict[str, dict[str, str]]:
-        """What the client sees, without the revision."""
-        _, body = await self.get()
-        body.pop("revision")
-        return body
-
-    async def revision(self) -> str:
-        """The current revision."""
-        _, body = await self.get()
-        return body["revision"]["version"]
-
-    async def write(self, dimension: str, **items: object) -> None:
-        """Write items."""
-        await self.change("POST", {"dimensionsInfo": dimension, "items": items})
-
-    async def change(self, method: str, body: object, expect: int = 200, path: str = "") -> Any:
-        """Write or delete."""
-        status, answer = await self._call(method, path or self.path, body)
-        assert status == expect, f"{method}: {status} {answer}"
-        return answer
-
-    async def _call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        headers = {**self.api._headers, "x-environment": self.environment}
-        async with self.api.session.request(method, self.api.url + path, json=body, headers=headers) as response:
-            text = await response.read()
-            return response.status, orjson.loads(text) if text else None
 
 
 @pytest.fixture
@@ -145,12 +91,11 @@ async def test_go_writes_and_deletes_with_json_answers(center: Center) -> None:
 
 async def test_the_oldest_clients_use_version_2(center: Center) -> None:
     """`api.version=v2`: the same without a project, which is `default`."""
-    old = Center(center.api, V2_ITEMS)
-    old.app, old.dimension = center.app, center.dimension
+    old = center.in_environment("", V2_ITEMS)
     await old.write(center.dimension, a="1")
     assert await center.seen() == await old.seen() == {center.dimension: {"a": "1"}}
     assert await center.revision() == await old.revision()
-    await old.change("DELETE", {"dimensionsInfo": center.dimension, "keys": ["a"]})
+    await old.delete(center.dimension, "a")
     assert await center.seen() == {}
 
 
@@ -193,8 +138,7 @@ async def test_other_services_versions_and_domains_are_not_seen(center: Center) 
 
 @pytest.mark.parametrize("environment", ["development", "testing", "acceptance", "production"])
 async def test_environments_keep_apart(environment: str, center: Center) -> None:
-    inside = Center(center.api, environment=environment)
-    inside.app, inside.dimension = center.app, center.dimension
+    inside = center.in_environment(environment)
     before = await center.revision()
     await inside.write("application", a="inside")
     await inside.write(center.dimension, a="inside")
@@ -202,14 +146,13 @@ async def test_environments_keep_apart(environment: str, center: Center) -> None
     assert await center.revision() == before, "nothing that is seen here has changed"
     await center.write(center.dimension, a="outside")
     assert await inside.seen() == {"application": {"a": "inside"}, center.dimension: {"a": "inside"}}
-    await inside.change("DELETE", {"dimensionsInfo": center.dimension, "keys": ["a"]})
+    await inside.delete(center.dimension, "a")
     assert await center.seen() == {center.dimension: {"a": "outside"}}
 
 
 @pytest.mark.parametrize("environment", ["", "staging", "Production", "default"])
 async def test_an_unknown_environment_is_that_of_clients_without_one(environment: str, center: Center) -> None:
-    other = Center(center.api, environment=environment)
-    other.app, other.dimension = center.app, center.dimension
+    other = center.in_environment(environment)
     await other.write(center.dimension, a="1")
     _, absent, _ = await center.api.call("GET", f"{ITEMS}?dimensionsInfo={center.quoted}", None, 200)
     assert absent == {center.dimension: {"a": "1"}}
@@ -231,7 +174,7 @@ async def test_the_revision_changes_when_what_is_seen_does_and_only_then(center:
     assert await center.revision() not in (first, second)
     await center.write(center.dimension, a="1")
     assert await center.revision() == second, "it is opaque, and that of what is seen"
-    await center.change("DELETE", {"dimensionsInfo": center.dimension, "keys": ["a", "b"]})
+    await center.delete(center.dimension, "a", "b")
     assert await center.revision() == first
 
 
@@ -283,7 +226,7 @@ async def test_keys_may_have_signs_that_kie_has_not(center: Center) -> None:
     keys = {"cse.flow/limit": "1", "a@b#1-2:3_4": "2"}
     await center.write(center.dimension, **keys)
     assert await center.seen() == {center.dimension: keys}
-    await center.change("DELETE", {"dimensionsInfo": center.dimension, "keys": list(keys)})
+    await center.delete(center.dimension, *keys)
     assert await center.seen() == {}
 
 
