@@ -11,6 +11,7 @@ from governance.sdk.microservice import Microservice
 from governance.sdk.model import Instance
 from governance.sdk.session import NoInstanceError, Session
 from governance.sdk.settings import DataCenter, ServiceSettings, SettingsError
+from governance.sdk.stopping import until_stopped
 
 __all__ = [
     "DataCenter",
@@ -23,4 +24,5 @@ __all__ = [
     "ServiceSettings",
     "Session",
     "SettingsError",
+    "until_stopped",
 ]

@@ -67,6 +67,9 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 }
 """Keys of each setting, the strongest first. As a variable, a key has `_` for `.`, in any case."""
 
+FILE_ONLY = frozenset(("APPLICATION_ID", "server.env", "server.publishAddress"))
+"""The keys that are no variables: as such they mean other things elsewhere."""
+
 MILLISECONDS = frozenset(
     (
         _SPRING + "discovery.healthCheckRequestTimeout",

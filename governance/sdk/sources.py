@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from governance.sdk.names import KEYS, MAPPINGS, VARIABLES
+from governance.sdk.names import FILE_ONLY, KEYS, MAPPINGS, VARIABLES
 
 _NULL = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
@@ -59,7 +59,7 @@ class Sources:
     def value(self, keys: tuple[str, ...]) -> Given | None:
         """The value of the first of these keys that has one; variables before the file. Raises `SettingsError`."""
         for key in keys:
-            if variable := self._variables.get(folded(key)):
+            if key not in FILE_ONLY and (variable := self._variables.get(folded(key))):
                 return Given(self._environ[variable], key, f"variable {variable}")
         for key in keys:
             if given := self._file.get(folded(key)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from governance.samples.weathermap.data import Almanac
-from governance.sdk import Microservice, ServiceSettings, SettingsError
+from governance.sdk import Microservice, ServiceSettings, SettingsError, until_stopped
 from governance.sdk.logs import logger
 
 APP = "weathermap"
@@ -81,15 +80,12 @@ async def serve(
     app: web.Application, listener: socket.socket, leave: Callable[[], Awaitable[None]] | None = None
 ) -> None:
     """Serve until SIGTERM or SIGINT, then leave, then finish what is being answered."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
     await runner.setup()
     try:
         await web.SockSite(runner, listener).start()
         log.info("serving", address=listener.getsockname())
-        await stop.wait()
+        await until_stopped()
         if leave is not None:
             await leave()
     finally:
