@@ -13,6 +13,8 @@ from registry.config.records import ENABLED, Draft, KeyValue, label_format
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*|[0-9]+(?:ms|s|m|h)")
 # What YAML, of one version or another, takes for something else than text.
 _NOT_TEXT = frozenset(("true", "false", "yes", "no", "on", "off", "y", "n", "null", "nan", "inf"))
+_SPECIAL = re.compile(r"[:=#!\\ ]")
+_ESCAPED = r"\\\g<0>"
 _KIE_MEMBERS = ("key", "value", "value_type", "status", "labels", "priority", "check")
 
 
@@ -98,7 +100,7 @@ def _properties(drafts: Iterable[Draft]) -> Iterator[str]:
     for draft in drafts:
         yield "".join(f"# {note}\n" for note in _notes(draft))
         value = "\\n\\\n  ".join(_property_text(line) for line in draft.value.split("\n"))
-        yield f"{draft.key.replace(':', chr(92) + ':')}={value}\n"
+        yield f"{_SPECIAL.sub(_ESCAPED, draft.key)}={value}\n"
 
 
 def _notes(draft: Draft) -> Iterator[str]:

@@ -77,6 +77,16 @@ async def _as_go(kie: Kie, environment: str) -> dict[str, str]:
     return {item["key"]: item["value"] for items in levels for item in items if item["status"] == "enabled"}
 
 
+async def _as_config_center(kie: Kie, environment: str) -> dict[str, str]:
+    """Java Chassis on Config Center. Protocol: sections B.3 and C.2."""
+    url = kie.url.replace(kie.path, f"/v3/{kie.project}/configuration/items")
+    asked = {"dimensionsInfo": "cart@mall#1.0.0"}
+    async with kie.session.get(url, params=asked, headers={"x-environment": environment}) as answer:
+        found = await answer.json()
+    levels = ("application", "cart@mall", "darklaunch@mall", "cart@mall#1.0.0")
+    return {key: value for level in levels for key, value in found.get(level, {}).items()}
+
+
 async def _shown(own: OwnConfig, kind: str, environment: str) -> dict[str, str]:
     found = await own.ok("GET", "preview", *ASKED, ("client", kind), ("environment", environment))
     return {row["key"]: row["value"] for row in found["properties"]}
@@ -87,7 +97,16 @@ async def test_a_preview_is_what_the_client_makes_of_what_it_reads(
     own: OwnConfig, seed: int, shared_engine: EngineProcess
 ) -> None:
     chance = random.Random(seed)
-    sets = [*_places(""), *_places("production"), {"public": ""}, {"public": "", "app": "shop"}, {"app": "mall"}]
+    dark = {"app": "mall", "service": "darklaunch", "environment": ""}
+    sets = [
+        *_places(""),
+        *_places("production"),
+        {"environment": ""},
+        dark,
+        {"public": ""},
+        {"public": "", "app": "shop"},
+        {"app": "mall"},
+    ]
     for number in range(30):
         value_type, value = chance.choice(TYPED)
         labels, status = chance.choice(sets), chance.choice(["enabled", "enabled", "disabled"])
@@ -99,6 +118,9 @@ async def test_a_preview_is_what_the_client_makes_of_what_it_reads(
         assert java, f"seed {seed}"
         assert await _shown(own, "java", environment) == java, f"seed {seed}"
         assert await _shown(own, "go", environment) == await _as_go(kie, environment), f"seed {seed}"
+        center = await _as_config_center(kie, environment)
+        assert center, f"seed {seed}"
+        assert await _shown(own, "config-center", environment) == center, f"seed {seed}"
 
 
 async def test_a_preview_names_the_source_of_a_key_and_what_it_hides(own: OwnConfig) -> None:

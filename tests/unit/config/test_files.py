@@ -33,7 +33,7 @@ LABELS = st.dictionaries(
 DRAFTS = st.builds(
     Draft,
     st.one_of(
-        st.from_regex(r"[a-zA-Z0-9._:-]{1,12}", fullmatch=True), st.sampled_from(["null", "1.0", "-", "a:", ":"])
+        st.from_regex(r"[a-zA-Z0-9._:@#/-]{1,12}", fullmatch=True), st.sampled_from(["null", "1.0", "-", "#a", ":"])
     ),
     TEXTS,
     LABELS,
@@ -186,7 +186,11 @@ BAD = [
     (Format.YAML, "items:\n- {key: a, value: 1, priority: high}", "line 2, column 3: priority must be a whole number"),
     (Format.YAML, "items:\n- {key: a, value: 1, ? [b] : c}", "line 2, column 24: a name must be text"),
     (Format.YAML, "items:\n- &a [*a]", "line 2, column 3: names with values"),
-    (Format.YAML, "items: []\n---\nitems: []", "line 2, column 1: expected a single document in the stream, but found another"),
+    (
+        Format.YAML,
+        "items: []\n---\nitems: []",
+        "line 2, column 1: expected a single document in the stream, but found another",
+    ),
     (Format.KIE, "{", "line 1, column 2: "),
     (Format.KIE, "{}", "line 1, column 1: the file has no list data"),
     (Format.KIE, '{"data":{}}', "line 1, column 1: the file has no list data"),
