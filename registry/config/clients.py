@@ -6,11 +6,12 @@ A client reads a few levels, each a set of labels that it asks for, and lays the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from registry.config.dimensions import Dimension, environment_of
 from registry.config.records import KeyValue, Labels
+from registry.config.releases import Chosen, seen_by
 from registry.config.state import State, Topic
 
 _PARTS = ("app", "service", "version")
@@ -31,7 +32,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One client: its place, and the custom label that it asks for beside. `instance` tells the instances of a service apart."""
+    """One client: its place, and the custom label that it asks for beside. `instance` is the id of one of its service's instances."""
 
     kind: Kind
     app: str
@@ -59,11 +60,15 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The items of each level, in the order in which the client lays them over each other, and those that it misses by their labels."""
+    """The items of each level, in the order in which the client lays them over each other, and those that it misses by their labels.
+
+    `released` has the ids of items in a gradual release, and whether the client is one of those that get the new value.
+    """
 
     client: Client
     levels: Sequence[tuple[Level, Sequence[KeyValue]]]
     missed: Mapping[Labels, Sequence[KeyValue]]
+    released: Mapping[str, bool] = field(default_factory=dict)
 
 
 def levels_of(client: Client) -> Sequence[Level]:
@@ -89,16 +94,20 @@ def _places(client: Client) -> Iterator[Level]:
         yield Level(name, [frozenset(labels.items())])
 
 
-def select(state: State, tenant: str, client: Client) -> Selection:
-    """What a client reads now."""
-    levels = [(level, _items(state, tenant, client, level)) for level in levels_of(client)]
-    read = {item.label_set for _, items in levels for item in items}
-    return Selection(client, levels, dict(_missed(state, tenant, client, read)))
+def select(state: State, tenant: str, client: Client, chosen: Chosen) -> Selection:
+    """What a client reads now; `chosen` says which gradual releases are for it."""
+    releases = state.table(tenant).releases
+    levels = [(level, _items(state, tenant, client, level, chosen)) for level in levels_of(client)]
+    read = [item for _, items in levels for item in items]
+    released = {item.key_id: chosen(releases[item.key_id]) for item in read if item.key_id in releases}
+    missed = _missed(state, tenant, client, {item.label_set for item in read})
+    return Selection(client, levels, dict(missed), released)
 
 
-def _items(state: State, tenant: str, client: Client, level: Level) -> Sequence[KeyValue]:
+def _items(state: State, tenant: str, client: Client, level: Level, chosen: Chosen) -> Sequence[KeyValue]:
+    releases = state.table(tenant).releases
     listings = [state.listing(Topic(tenant, labels, level.exact)).items for labels in level.label_sets]
-    return [item for items in listings for item in _in_order(client, items)]
+    return [item for items in listings for item in _in_order(client, seen_by(releases, items, chosen))]
 
 
 def _in_order(client: Client, items: Sequence[KeyValue]) -> Sequence[KeyValue]:

@@ -18,6 +18,10 @@ MOST_CHARACTERS = 4_194_304
 """Of all values that a preview reads, and of all keys and values that it shows."""
 _MANY_KEYED = ("yaml", "properties")
 _RULES = "servicecomb."
+_RELEASED = {
+    True: "this instance gets the new value of a gradual release",
+    False: "a gradual release gives some instances another value",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class Preview:
 
 @dataclass(slots=True)
 class _Merge:
-    client: Client
+    selection: Selection
     candidates: dict[str, list[Candidate]] = field(default_factory=dict)
     cautions: list[Caution] = field(default_factory=list)
     left: int = MOST_CHARACTERS
@@ -66,7 +70,7 @@ class _Merge:
     def add_level(self, level: Level, items: Sequence[KeyValue]) -> None:
         """Lay a level over what is there."""
         broken = [item for item in items if item.enabled and item.draft.value_type == "xml"]
-        if self.client.kind is Kind.JAVA_2_7 and broken:
+        if self.selection.client.kind is Kind.JAVA_2_7 and broken:
             text = f"these clients refuse the whole level {level.name}, because they do not know the type xml"
             self.cautions.append(Caution("level-refused", text, broken[0].label_set, broken))
             return
@@ -78,6 +82,8 @@ class _Merge:
 
     def _add_item(self, level: Level, item: KeyValue) -> None:
         self._spend(len(item.draft.value))
+        if item.key_id in self.selection.released:
+            self._warn("gradual-release", _RELEASED[self.selection.released[item.key_id]], item)
         try:
             found = self._read(item)
         except ParseError as error:
@@ -91,7 +97,7 @@ class _Merge:
         draft = item.draft
         if draft.value_type not in _MANY_KEYED:
             return flatten(draft)
-        if self.client.kind is Kind.GO:
+        if self.selection.client.kind is Kind.GO:
             self._warn("type-ignored", f"these clients take its {draft.value_type} as one text under its key", item)
             return {draft.key: draft.value}
         if draft.key.startswith(_RULES):
@@ -111,7 +117,7 @@ class _Merge:
 
 def merge(selection: Selection) -> Preview:
     """The configuration of the selection's client. Raises 400001 for one that is too large to be shown."""
-    merged = _Merge(selection.client)
+    merged = _Merge(selection)
     for level, items in selection.levels:
         merged.add_level(level, items)
     properties = [

@@ -128,13 +128,13 @@ async def test_a_preview_names_the_source_of_a_key_and_what_it_hides(own: OwnCon
     low = (await own.put("a.b", "1", app))["item"]
     high = (await own.put("conf", "a: {b: 2}", service, value_type="yaml"))["item"]
     off = (await own.put("off", "1", app, status="disabled"))["item"]
-    found = await own.ok("GET", "preview", *ASKED, ("instance", "i-1"))
+    found = await own.ok("GET", "preview", *ASKED)
     assert found["revision"] == off["update_revision"]
     assert found["client"] == {
         **PLACE,
         "kind": "java",
         "environment": "",
-        "instance": "i-1",
+        "instance": "",
         "label": {"public": ""},
     }
     assert [(level["name"], level["labels"], level["exact"], level["items"]) for level in found["levels"]] == [
@@ -156,6 +156,27 @@ async def test_a_preview_names_the_source_of_a_key_and_what_it_hides(own: OwnCon
     assert found["warnings"] == [
         {"kind": "disabled", "text": "it is disabled", "labels": app, "keys": ["off"], "items": 1}
     ]
+
+
+async def test_an_instance_of_a_gradual_release_sees_its_value(own: OwnConfig, shared_engine: EngineProcess) -> None:
+    registry = f"{shared_engine.url}/v4/{own.project}/registry/microservices"
+    service = {"serviceName": "cart", "appId": "mall", "version": "1.0.0"}
+    async with own.session.post(registry, json={"service": service}) as answer:
+        service_id = (await answer.json())["serviceId"]
+    instances = []
+    for port in (1, 2):
+        instance = {"hostName": "h", "endpoints": [f"rest://10.0.0.{port}:80"]}
+        async with own.session.post(f"{registry}/{service_id}/instances", json={"instance": instance}) as answer:
+            instances.append((await answer.json())["instanceId"])
+    await own.put("a", "old", {"app": "mall", "environment": ""})
+    named = (("key", "a"), ("label", "app:mall"), ("label", "environment:"))
+    await own.ok("PUT", "releases/one", *named, body={"value": "new", "instances": instances[:1]})
+    for instance_id, wanted in zip(instances, ("new", "old"), strict=True):
+        found = await own.ok("GET", "preview", *ASKED, ("instance", instance_id))
+        assert [row["value"] for row in found["properties"]] == [wanted]
+        assert [warning["kind"] for warning in found["warnings"]] == ["gradual-release"]
+    detail = await own.refused(404001, "GET", "preview", *ASKED, ("instance", "gone"))
+    assert detail == "no instance gone of cart in mall is registered"
 
 
 async def test_many_items_make_one_warning_that_names_a_few(own: OwnConfig) -> None:

@@ -45,7 +45,7 @@ _CLIENT = (
     Parameter("environment", "the client's environment; none where it is missing"),
     Parameter("client", "its kind: java (the default), java-2.7, go, config-center or python"),
     Parameter("label", "name:value, the custom label that it asks for; public: where it is missing"),
-    Parameter("instance", "the id of its instance"),
+    Parameter("instance", "the id of its instance, where a gradual release tells instances apart"),
 )
 _FROM_TO = (
     Parameter("from", "a revision; the one before `to` where it is missing"),
@@ -79,7 +79,7 @@ def config_routes() -> Sequence[Route]:
         _row("POST", "/releases/promote", releases.promote, parameters=(_KEY, _LABEL), failures=_NO_ITEM),
         _row("GET", "/export", transfer.export, parameters=(_FORMAT, *_SOME), answers=TEXT_TYPE),
         _row("POST", "/import", transfer.import_file, parameters=_IMPORT, failures=_CONFLICTS),
-        _row("GET", "/preview", preview.preview, parameters=_CLIENT),
+        _row("GET", "/preview", preview.preview, parameters=_CLIENT, failures={404: "No such instance"}),
     )
 
 

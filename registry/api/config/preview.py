@@ -11,7 +11,9 @@ from registry.api.kie.parameters import labels_of
 from registry.config.clients import Client, Kind, Level, select
 from registry.config.preview import Candidate, Caution, Preview, merge
 from registry.config.records import KeyValue, Labels
+from registry.config.releases import Chosen
 from registry.config.rules import check_query
+from registry.engine.askers import Choice, Place
 from registry.errors import ConfigError
 
 _MOST_KEYS = 20
@@ -19,10 +21,9 @@ _MOST_KEYS = 20
 
 async def preview(call: Call) -> Reply:
     """GET preview: the merged configuration of a client, with the source of each key and what it hides."""
-    client = _client(call)
-    state = call.engine.config.state
+    client, tenant, state = _client(call), call.tenant, call.engine.config.state
     revision, selection = await call.engine.read(
-        lambda: (state.revision(call.tenant), select(state, call.tenant, client))
+        lambda: (state.revision(tenant), select(state, tenant, client, _chosen(call, client)))
     )
     merged = await asyncio.to_thread(merge, selection)
     levels = [_level(level, len(items)) for level, items in selection.levels]
@@ -40,6 +41,19 @@ def _client(call: Call) -> Client:
         raise ConfigError(400001, "a client has one custom label")
     kind = choice(call, "client", Kind.JAVA)
     return Client(kind, **given, label=labels[0], instance=call.query.get("instance", ""))
+
+
+def _chosen(call: Call, client: Client) -> Chosen:
+    """Which gradual releases are for the client: none, where it is no instance in particular. Raises 404001 for one that is unknown."""
+    if not client.instance:
+        return lambda _release: False
+    catalog = call.engine.catalog
+    place = Place(call.tenant, "", client.instance, {"app": client.app, "service": client.service})
+    if not place.instances(catalog):
+        raise ConfigError(
+            404001, f"no instance {client.instance[:64]} of {client.service} in {client.app} is registered"
+        )
+    return Choice(catalog, place)
 
 
 def _place(client: Client) -> Mapping[str, object]:

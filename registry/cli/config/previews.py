@@ -33,7 +33,9 @@ OPTIONS = (
     keyword("environment", str, typer.Option(help="The client's environment.", show_default=False), ""),
     keyword("client", Client, typer.Option(help=_ABOUT_CLIENT), Client.JAVA),
     keyword("label", str, typer.Option(help=_ABOUT_LABEL, metavar="NAME=VALUE"), "public="),
-    keyword("instance", str, typer.Option(help="The id of its instance.", show_default=False), ""),
+    keyword(
+        "instance", str, typer.Option(help="The id of its instance, for gradual releases.", show_default=False), ""
+    ),
     AS_JSON,
 )
 

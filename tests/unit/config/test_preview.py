@@ -8,6 +8,8 @@ from registry.config import Config
 from registry.config.clients import Client, Kind, levels_of, select
 from registry.config.preview import MOST_CHARACTERS, Preview, merge
 from registry.config.records import Draft
+from registry.config.releases import Chosen
+from registry.config.targets import Target
 from registry.errors import ConfigError
 from registry.ledger import Ledger
 
@@ -25,6 +27,7 @@ class Store:
     def __init__(self) -> None:
         self.config = Config(Ledger(), 20_000)
         self.now = 1000
+        self.chosen: Chosen = lambda _release: False
 
     def put(self, key: str, value: str, labels: dict[str, str], value_type: str = "text", **members: object) -> None:
         draft = Draft(key, value, labels, value_type, **{"status": "enabled", **members})  # type: ignore[arg-type]
@@ -33,7 +36,7 @@ class Store:
 
     def preview(self, kind: str = "java", **client: object) -> Preview:
         place = {"app": "mall", "service": "cart", "version": "1.0.0", **client}
-        return merge(select(self.config.state, TENANT, Client(Kind(kind), **place)))  # type: ignore[arg-type]
+        return merge(select(self.config.state, TENANT, Client(Kind(kind), **place), self.chosen))  # type: ignore[arg-type]
 
 
 def _values(preview: Preview) -> dict[str, str]:
@@ -216,6 +219,22 @@ def test_items_that_no_such_client_asks_for_are_said() -> None:
     assert "asks for the label zone" in found["zone",]
     assert "kind go asks for this set of labels" in found["version",]
     assert {caution.kind for caution in store.preview("go").cautions} == {"not-asked-for"}
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_an_instance_of_a_gradual_release_sees_the_new_value(kind: Kind) -> None:
+    store = Store()
+    store.put("a", "old", APP)
+    item = store.config.keys.named(TENANT, Draft("a", labels=APP))
+    assert item is not None
+    store.config.releases.start(item, "new", Target(share=50), store.now)
+    assert _values(store.preview(kind)) == {"a": "old"}
+    assert "some instances" in store.preview(kind).cautions[0].text
+    store.chosen = lambda _release: True
+    chosen = store.preview(kind)
+    assert _values(chosen) == {"a": "new"}
+    assert _cautions(chosen) == [("gradual-release", ["a"])]
+    assert chosen.cautions[0].text.startswith("this instance gets the new value")
 
 
 def test_a_configuration_that_is_too_large_is_refused() -> None:
