@@ -89,8 +89,11 @@ class Session:
             raise NoInstanceError(service, _why_none(found))
         key = (app or self._app, service)
         turn = self._turns[key] = self._turns.get(key, self._start - 1) + 1
-        first = turn % len(usable)
-        return usable[first:] + usable[:first]
+        rounds, first = divmod(turn, len(usable))
+        others = usable[first + 1 :] + usable[:first]
+        # The second choice differs from round to round, so that the calls of one that is gone are shared by all the others.
+        second = rounds % max(1, len(others))
+        return [usable[first], *others[second:], *others[:second]]
 
     async def _send(self, method: str, url: str, options: _RequestOptions) -> aiohttp.ClientResponse:
         target = await self._target(url)

@@ -88,8 +88,16 @@ async def test_each_consumer_begins_its_round_elsewhere() -> None:
     for start in (3, 4, 5):
         async with session_of(known, start) as http:
             firsts.append((await http.choose("cart"))[0].url)
-            assert [each.url for each in await http.choose("cart")][-1] == firsts[-1]
     assert len(set(firsts)) == 3
+
+
+async def test_the_calls_of_one_that_is_gone_are_shared_by_the_others() -> None:
+    known = Known(cart=[instance(f"http://10.0.0.1:{port}") for port in range(4)])
+    async with session_of(known) as http:
+        orders = [[each.url for each in await http.choose("cart")] for _ in range(60)]
+    assert all(len(set(order)) == 4 for order in orders), "everyone is tried"
+    reached = Counter(next(url for url in order if url != "http://10.0.0.1:2") for order in orders)
+    assert set(reached.values()) == {20}
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
