@@ -33,6 +33,13 @@ class EngineUnavailableError(Exception):
     """No address of the engine answered."""
 
 
+class NotRunningError(RuntimeError):
+    """A service was used before its block was entered: a mistake in the program."""
+
+    def __init__(self) -> None:
+        super().__init__("the service is not running yet: use it inside `async with Microservice(…)`")
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An answer of the engine."""
@@ -43,17 +50,28 @@ class Answer:
 
 
 class CenterClient:
-    """Calls the engine, trying one address after another until one answers."""
+    """Calls the engine, trying one address after another until one answers. It needs `open_with` before the first call."""
 
-    def __init__(self, session: aiohttp.ClientSession, settings: ServiceSettings, pool: AddressPool) -> None:
-        self.session = session
+    def __init__(self, settings: ServiceSettings, pool: AddressPool) -> None:
         self.pool = pool
+        self._session: aiohttp.ClientSession | None = None
         self._settings = settings
         self._root = f"/v4/{settings.project}/registry"
         self.headers: Mapping[str, str] = {"X-Domain-Name": settings.domain, "Content-Type": "application/json"}
         """The headers of every call."""
         self.scope = (settings.addresses, settings.project, settings.domain)
         """Clients with the same scope speak of the same instances."""
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The connections to the engine. Raises `NotRunningError`."""
+        if self._session is None:
+            raise NotRunningError
+        return self._session
+
+    def open_with(self, session: aiohttp.ClientSession) -> None:
+        """Call the engine over these connections."""
+        self._session = session
 
     async def service_id(self) -> str | None:
         """The id of the settings' service, if it is registered."""

@@ -12,7 +12,7 @@ from types import TracebackType
 import aiohttp
 
 from governance.sdk.addresses import AddressPool, is_healthy
-from governance.sdk.client import CenterClient, EngineUnavailableError, tls_context
+from governance.sdk.client import CenterClient, EngineUnavailableError, NotRunningError, tls_context
 from governance.sdk.discovery import Discovery, Listener
 from governance.sdk.heartbeat import Clock, Heartbeats, Pause, pause_for
 from governance.sdk.membership import Membership
@@ -29,7 +29,7 @@ class Microservice:
 
     Entering starts registration and waits for it where `register_timeout` is set (and raises `EngineUnavailableError` when that has
     passed); otherwise a service starts without its engine and registers when that comes. Leaving unregisters the instance. `heartbeats`
-    may be shared by the services of one process. Everything but `settings` and the ids is there only inside the block.
+    may be shared by the services of one process. Calls to the engine and to services need the block; listeners may be added before.
     """
 
     def __init__(
@@ -43,17 +43,17 @@ class Microservice:
         self.settings = settings
         self.instance_id = settings.instance_id or uuid.uuid4().hex
         """The instance's id. It stays the same when the instance is registered again."""
-        self.http: Session
-        """Calls services by name."""
-        self._heartbeats = heartbeats or Heartbeats(clock)
         self._pause = pause
-        self._clock = clock
         self._stack = contextlib.AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
-        self._client: CenterClient
-        self._discovery: Discovery
-        self._membership: Membership
-        self._watch: Watch
+        start = zlib.crc32(self.instance_id.encode())
+        self._client = CenterClient(settings, AddressPool(settings.addresses, start))
+        shared = heartbeats or Heartbeats(clock)
+        self._membership = Membership(self._client, settings, self.instance_id, shared, clock)
+        self._discovery = Discovery(self._client, settings, lambda: self.service_id, self._forgotten, clock)
+        self._watch = Watch(self._client, self._discovery, self._forgotten)
+        self.http = Session(self._discovery, settings.app, start)
+        """Calls services by name."""
 
     @property
     def service_id(self) -> str:
@@ -86,12 +86,16 @@ class Microservice:
 
     async def unregister(self) -> None:
         """Take the instance out now, and go on discovering and calling: for a server that still answers what it has begun."""
+        if not self._tasks:
+            raise NotRunningError
         membership, *_ = self._tasks
         membership.cancel()
         await asyncio.wait((membership,))
         await self._membership.leave()
 
     async def __aenter__(self) -> Microservice:
+        if self._tasks:
+            raise RuntimeError("a Microservice lives once: make another")
         await self._stack.__aenter__()
         try:
             await self._open()
@@ -115,21 +119,15 @@ class Microservice:
         await self._leave()
 
     async def _open(self) -> None:
-        settings, start = self.settings, zlib.crc32(self.instance_id.encode())
-        to_engine = aiohttp.TCPConnector(ssl=tls_context(settings), limit=0)
-        engine = await self._stack.enter_async_context(aiohttp.ClientSession(connector=to_engine))
+        to_engine = aiohttp.TCPConnector(ssl=tls_context(self.settings), limit=0)
+        self._client.open_with(await self._stack.enter_async_context(aiohttp.ClientSession(connector=to_engine)))
         # No cookies: what one caller's answer sets is nobody else's.
         to_services = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=60, sock_connect=CONNECT_SECONDS),
         )
-        services = await self._stack.enter_async_context(to_services)
-        self._client = CenterClient(engine, settings, AddressPool(settings.addresses, start))
-        self._membership = Membership(self._client, settings, self.instance_id, self._heartbeats, self._clock)
-        self._discovery = Discovery(self._client, settings, lambda: self.service_id, self._forgotten, self._clock)
-        self._watch = Watch(self._client, self._discovery, self._forgotten)
-        self.http = Session(services, self._discovery, settings.app, start)
+        self.http.open_with(await self._stack.enter_async_context(to_services))
 
     def _forgotten(self) -> None:
         self._discovery.doubt()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 import aiohttp
 
-from governance.sdk.client import EngineError, EngineUnavailableError
+from governance.sdk.client import EngineError, EngineUnavailableError, NotRunningError
 from governance.sdk.discovery import Discovery
 from governance.sdk.model import Instance
 
@@ -42,15 +42,19 @@ class Session:
 
     An instance that cannot be connected to is passed over for the next one: nothing was sent, so that is safe for every method. A body
     that can be read only once (a file, a form, a stream) is not tried again. A timeout among the options is that of each try. `start` is
-    where the round begins.
+    where the round begins. It needs `open_with` before the first call.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, discovery: Discovery, app: str, start: int = 0) -> None:
-        self._session = session
+    def __init__(self, discovery: Discovery, app: str, start: int = 0) -> None:
+        self._connections: aiohttp.ClientSession | None = None
         self._discovery = discovery
         self._app = app
         self._start = start
         self._turns: dict[tuple[str, str], int] = {}
+
+    def open_with(self, session: aiohttp.ClientSession) -> None:
+        """Call services over these connections."""
+        self._connections = session
 
     def get(self, url: str, **options: Unpack[_RequestOptions]) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         """GET; options are aiohttp's."""
@@ -96,19 +100,21 @@ class Session:
         return [usable[first], *others[second:], *others[:second]]
 
     async def _send(self, method: str, url: str, options: _RequestOptions) -> aiohttp.ClientResponse:
-        target = await self._target(url)
+        if self._connections is None:
+            raise NotRunningError
+        session, target = self._connections, await self._target(url)
         if target is None:
-            return await self._session.request(method, url, **options)
+            return await session.request(method, url, **options)
         candidates = await self.choose(target.service, target.app)
         if not isinstance(options.get("data"), (bytes, str, type(None))):
             del candidates[1:]
         options = _bounded(options)
         for instance in candidates[:-1]:
             try:
-                return await self._session.request(method, instance.url + target.rest, **options)
+                return await session.request(method, instance.url + target.rest, **options)
             except _CANNOT_CONNECT:
                 continue
-        return await self._session.request(method, candidates[-1].url + target.rest, **options)
+        return await session.request(method, candidates[-1].url + target.rest, **options)
 
     async def _target(self, url: str) -> _Target | None:
         scheme, _, rest = url.partition("://")

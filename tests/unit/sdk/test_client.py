@@ -21,7 +21,9 @@ from tests.unit.sdk.servers import black_hole, nobody, serving
 async def client_of(*addresses: str, **settings: object) -> AsyncIterator[CenterClient]:
     known = ServiceSettings(name="cart", addresses=addresses, **settings)  # type: ignore[arg-type]
     async with aiohttp.ClientSession() as session:
-        yield CenterClient(session, known, AddressPool(known.addresses))
+        client = CenterClient(known, AddressPool(known.addresses))
+        client.open_with(session)
+        yield client
 
 
 async def found(request: web.Request) -> web.Response:

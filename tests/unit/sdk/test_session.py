@@ -19,7 +19,9 @@ from tests.unit.sdk.servers import nobody, serving
 @contextlib.asynccontextmanager
 async def session_of(known: Known, start: int = 0) -> AsyncIterator[Session]:
     async with aiohttp.ClientSession() as session:
-        yield Session(session, known, "shop", start)  # type: ignore[arg-type]
+        http = Session(known, "shop", start)  # type: ignore[arg-type]
+        http.open_with(session)
+        yield http
 
 
 async def echo(request: web.Request) -> web.Response:

@@ -39,7 +39,8 @@ class Wanted:
 async def watching(*addresses: str) -> AsyncIterator[tuple[Watch, Wanted, Time]]:
     settings, wanted, time = ServiceSettings(name="c", addresses=addresses), Wanted(), Time()
     async with aiohttp.ClientSession() as session:
-        client = CenterClient(session, settings, AddressPool(settings.addresses))
+        client = CenterClient(settings, AddressPool(settings.addresses))
+        client.open_with(session)
         watch = Watch(client, wanted, lambda: wanted.queue.put_nowait("forgotten"))  # type: ignore[arg-type]
         async with running(watch.run("me", time.pause)):
             yield watch, wanted, time

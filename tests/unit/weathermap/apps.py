@@ -27,7 +27,9 @@ class Service:
 async def knowing(known: Known) -> AsyncIterator[Service]:
     """A service that can call what is known."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-        yield Service(http=Session(session, known, "weathermap"))  # type: ignore[arg-type]
+        http = Session(known, "weathermap")  # type: ignore[arg-type]
+        http.open_with(session)
+        yield Service(http=http)
 
 
 @contextlib.asynccontextmanager
