@@ -43,11 +43,11 @@ def config_center_routes(engine: Engine, sockets: Sockets, addresses: Callable[[
         *_both("DELETE", "/items", items.delete_items, "B.4", body=items.DELETED, sample=_DELETED),
         *_both("GET", "/refresh/items", listen, "B.6", parameters=(_OF, _IN), answers=WEBSOCKET),
         _row("DELETE", "/v3/:project/govern/configs/:dimension", items.delete_scope, "B.4", body=items.SCOPE),
-        _row("GET", f"{_V3}/members", listed, "B.5"),
-        _row("GET", "/members", listed, "B.5"),
-        _row("GET", f"{_V3}/health", members.health, "B.5", resource="public"),
+        _row("GET", f"{_V3}/members", listed, "B.5", parameters=()),
+        _row("GET", "/members", listed, "B.5", parameters=()),
+        _row("GET", f"{_V3}/health", members.health, "B.5", parameters=(), resource="public"),
         # Clients put the path behind an address that has a project in it already.
-        _row("GET", f"/v3/:outer{_V3}/health", members.health, "B.5", resource="public"),
+        _row("GET", f"/v3/:outer{_V3}/health", members.health, "B.5", parameters=(), resource="public"),
     )
 
 
