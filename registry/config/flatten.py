@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ruamel.yaml import YAML
 from ruamel.yaml.events import (
     AliasEvent,
     CollectionStartEvent,
@@ -29,7 +28,7 @@ from registry.config.parsing import ParseError, Position
 from registry.config.properties import parse_properties
 from registry.config.records import Draft
 from registry.config.scalars import Kind, Scalar, scalar_of
-from registry.config.yaml_nodes import YAML_TROUBLE, parse_error
+from registry.config.yaml_nodes import YAML_TROUBLE, parse_error, yaml_reader
 
 DEEPEST = 50
 """Nested collections; this and the next bound are SnakeYAML's."""
@@ -120,7 +119,7 @@ def _whole_characters(text: str) -> str:
 
 
 def _documents(text: str) -> Iterator[Node]:
-    reader = YAML(typ="safe", pure=True)
+    reader = yaml_reader()
     reader.version = (1, 1)
     events = iter(reader.parse(text))
     for event in events:

@@ -9,16 +9,37 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import Node, ScalarNode
 from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.scanner import Scanner, ScannerError
 
 from registry.config.parsing import ParseError, Places, Position
 
 YAML_TROUBLE = (YAMLError, ValueError, RecursionError)
 _START = Position(1, 1)
+_DEEPEST_FLOW = 100
+
+
+class _Scanner(Scanner):
+    """Gives up on brackets that are nested too deeply: from each it would look far ahead, at all that are open."""
+
+    def fetch_flow_collection_start(self, TokenClass: type, to_push: str) -> None:  # noqa: N803  the library's name
+        """A bracket opens."""
+        if len(self.flow_context) >= _DEEPEST_FLOW:
+            raise ScannerError(
+                problem=f"more than {_DEEPEST_FLOW} brackets are open", problem_mark=self.reader.get_mark()
+            )
+        super().fetch_flow_collection_start(TokenClass, to_push)
+
+
+def yaml_reader() -> YAML:
+    """The library's reader of untrusted text."""
+    reader = YAML(typ="safe", pure=True)
+    reader.Scanner = _Scanner
+    return reader
 
 
 def compose(text: str) -> Node | None:
     """The root of the one document of a text; nothing where it is empty. Raises `ParseError`. A megabyte takes seconds."""
-    reader = YAML(typ="safe", pure=True)
+    reader = yaml_reader()
     reader.composer.warn_double_anchors = False  # YAML lets an anchor mean something else later on
     try:
         root: Node | None = reader.compose(text)

@@ -41,10 +41,19 @@ class _Builder:
         self._take(node)
         match node:
             case MappingNode():
-                return {self._name(name): self.value(value) for name, value in node.value}
+                return self._members(node)
             case SequenceNode():
                 return [self.value(item) for item in node.value]
         return None if is_null(node) else node.value
+
+    def _members(self, node: MappingNode) -> dict[str, object]:
+        members: dict[str, object] = {}
+        for name, value in node.value:
+            text = self._name(name)
+            if text in members:
+                raise ParseError(place_of(name), f"{text[:64]!r} is here twice")
+            members[text] = self.value(value)
+        return members
 
     def _name(self, node: Node) -> str:
         self._take(node)
