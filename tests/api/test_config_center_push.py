@@ -12,6 +12,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from registry.api.call import Reply
+from registry.api.config_center.members import members_of
 from tests.api.config_center import Center
 from tests.engine import Client, EngineProcess, client_of, eventually, running_engine
 from tests.raw import connect, request
@@ -284,3 +286,12 @@ async def test_members_name_the_host_that_others_reach(tmp_path: Path) -> None:
     ):
         _, body = await Center(api).call("GET", "/members")
         assert body["instances"][0]["endpoints"] == [f"rest://center.example:{engine.port}"]
+
+
+async def test_members_say_whether_they_are_reached_over_tls() -> None:
+    """Old clients take the scheme from `isHttps`, not from the endpoint."""
+    handler = members_of(lambda: ["https://10.0.0.1:30103", "https://10.0.0.1:30100"])
+    answer = await handler(None)  # type: ignore[arg-type]
+    assert isinstance(answer, Reply)
+    (member,) = json.loads(answer.body)["instances"]
+    assert (member["endpoints"][0], member["isHttps"]) == ("rest://10.0.0.1:30103", True)

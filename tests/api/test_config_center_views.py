@@ -17,6 +17,7 @@ from registry.config.dimensions import Dimension
 from registry.config.flatten import flatten
 from registry.config.records import ENABLED, Draft
 from registry.engine import Engine, committer
+from registry.engine.askers import Place
 from registry.errors import RegistryError
 from tests.engine import eventually
 from tests.unit.storage.test_committer import SlowJournal

@@ -89,7 +89,7 @@ async def test_both_ways_answer_byte_for_byte_alike(tmp_path: Path) -> None:
                 revision = await _revision(connection)
                 before = await _hot_answers(client)
                 answers[hot] = {
-                    name: [await _paced(connection, client, data) for _ in range(3)]
+                    name: [await _paced(connection, client, data) for _ in range(4)]
                     for name, data in _requests(revision).items()
                 }
                 used = await _hot_answers(client) - before
@@ -123,7 +123,7 @@ async def test_a_registration_is_seen_by_the_next_repeated_find(engine: EnginePr
     find = _requests("")["find"]
     path = "/microservices/provider-id/instances"
     async with connect(engine.port) as connection:
-        for _ in range(2):
+        for _ in range(4):
             assert (await connection.exchange(find)).body.count(b"instanceId") == 2
         await client.instance(world.provider, instanceId="i3")
         assert (await connection.exchange(find)).body.count(b"instanceId") == 3
@@ -138,7 +138,7 @@ async def test_what_is_gone_is_refused_on_the_hot_path_too(engine: EngineProcess
     await World(client).build()
     hot = _requests("")
     async with connect(engine.port) as connection:
-        for _ in range(2):
+        for _ in range(4):
             for name in ("heartbeat", "batch", "find"):
                 assert (await connection.exchange(hot[name])).status == 200
         await client.call("DELETE", "/microservices/provider-id/instances/i1", None, 200)
@@ -148,6 +148,31 @@ async def test_what_is_gone_is_refused_on_the_hot_path_too(engine: EngineProcess
         await client.call("DELETE", "/microservices/consumer-id?force=1", None, 200)
         gone = await connection.exchange(hot["find"])
         assert (gone.status, b'"errorCode":"400012"' in gone.body) == (400, True)
+
+
+async def test_clients_that_ask_the_same_in_other_bytes_are_all_answered(engine: EngineProcess, client: Client) -> None:
+    """Each header block is learned for itself, and none is answered by what no longer holds."""
+    await World(client).build()
+    hot = _requests("")
+    clients = [f"client-{number}" for number in range(3)]
+    async with connect(engine.port) as connection:
+        for _ in range(4):
+            for name in clients:
+                agent = b"Host: engine\r\nUser-Agent: " + name.encode() + b"\r\n"
+                for kind in ("heartbeat", "batch", "find"):
+                    answer = await connection.exchange(hot[kind].replace(b"Host: engine\r\n", agent))
+                    assert (answer.status, b"errMessage" in answer.body) == (200, False), (kind, name)
+        assert await _hot_answers(client) >= 2 * 3 * len(clients)
+        await client.call("DELETE", "/microservices/provider-id/instances/i1", None, 200)
+        for name in clients:
+            agent = b"Host: engine\r\nUser-Agent: " + name.encode() + b"\r\n"
+            told = {
+                kind: await connection.exchange(hot[kind].replace(b"Host: engine\r\n", agent))
+                for kind in ("heartbeat", "batch", "find")
+            }
+            assert told["heartbeat"].status == 400
+            assert b"errMessage" in told["batch"].body
+            assert told["find"].body.count(b"instanceId") == 1
 
 
 async def test_another_domain_is_another_answer(engine: EngineProcess, client: Client) -> None:

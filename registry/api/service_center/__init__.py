@@ -80,7 +80,7 @@ _SERVICES = (
         sample={"serviceIds": ["x"]},
     ),
     _row("GET", _SERVICE, services.get, "5.4"),
-    _done("DELETE", _SERVICE, services.delete, "5.5", Parameter("force", "1 or true: with instances and dependants")),
+    _done("DELETE", _SERVICE, services.delete, "5.5", parameters.FORCE),
     _done(
         "PUT",
         f"{_SERVICE}/properties",
@@ -116,7 +116,7 @@ _SCHEMAS = (
         f"{_SERVICE}/schemas",
         schemas.list_all,
         "6",
-        Parameter("withSchema", "1: with content"),
+        parameters.WITH_SCHEMA,
         resource="service/schema",
     ),
     _done(

@@ -26,17 +26,23 @@ FIND = (
     Parameter("filterProperty", "this engine's own, repeatable: name:value that instances must have"),
 )
 EXISTENCE = (
-    Parameter("type", "microservice or schema", required=True),
-    *(Parameter(name, "the service") for name in ("appId", "serviceName", "version", "env")),
-    *(Parameter(name, "the schema") for name in ("serviceId", "schemaId")),
+    Parameter("type", "microservice or schema", required=True, rule=shapes.EXISTENCE_RULE),
+    Parameter("appId", "the service", rule=shapes.APP_RULE),
+    Parameter("serviceName", "the service", rule=shapes.FIND_NAME_RULE),
+    Parameter("version", "the service", rule=shapes.VERSION_RULE),
+    Parameter("env", "the service", rule=shapes.ENVIRONMENT_RULE),
+    Parameter("serviceId", "the schema", rule=shapes.SERVICE_ID_RULE),
+    Parameter("schemaId", "the schema", rule=shapes.SCHEMA_ID_RULE),
 )
+FORCE = Parameter("force", "1 or true: with instances and dependants", rule=shapes.FORCE_RULE)
+WITH_SCHEMA = Parameter("withSchema", "1: with content", rule=shapes.ZERO_OR_ONE_RULE)
 WITH_SHARED = Parameter("withShared", "1 or true: the shared services too")
 GOVERN = (
     Parameter("options", "comma list of tags, instances, schemas, dependencies, statistics, all"),
     *(Parameter(name, "exact match") for name in ("appId", "serviceName", "env")),
     Parameter("property", "repeatable: name:value that services must have"),
     WITH_SHARED,
-    Parameter("countOnly", "1: count instances"),
+    Parameter("countOnly", "1: count instances", rule=shapes.ZERO_OR_ONE_RULE),
 )
 _OF_PATH = (
     Parameter("serviceId", "the service", "path", required=True, rule=shapes.SERVICE_ID_RULE),

@@ -34,6 +34,9 @@ SCHEMA_ID_RULE = _rule(r"[a-zA-Z0-9]+|[a-zA-Z0-9][a-zA-Z0-9_\-.]*[a-zA-Z0-9]", 1
 SUMMARY_RULE = _rule(r"[a-zA-Z0-9]*", 0, 128)
 TAG_RULE = _rule(r"[a-zA-Z][a-zA-Z0-9_\-.]{0,63}")
 STATUS_RULE = _rule(r"UP|DOWN|STARTING|TESTING|OUTOFSERVICE")
+EXISTENCE_RULE = _rule(r"microservice|schema")
+FORCE_RULE = _rule(r"(true|1|false|0)?")
+ZERO_OR_ONE_RULE = _rule(r"[01]?")
 
 FRAMEWORK = Shape(
     "FrameWork",
