@@ -157,6 +157,24 @@ async def test_a_value_that_does_not_parse_is_refused_unless_it_is_forced(own: O
     assert detail.startswith("doc: as json, line 1, column 2")
 
 
+async def test_a_value_is_checked_as_the_type_that_it_is_stored_with(own: OwnConfig) -> None:
+    """Two change one item at once: one its type, the other its value. Neither knows of the other, and nothing broken is stored."""
+    await own.put("a", "1", value_type="json")
+    changes = [{"value_type": "json"}, {"value_type": "text"}, {"value": "{"}, {"value": "2"}] * 60
+    answers = await asyncio.gather(*(own.call("PUT", "items", body={"key": "a", **change}) for change in changes))
+    stored = [answer["item"] for status, answer in answers if status == 200]
+    refused = [answer["errorCode"] for status, answer in answers if status != 200]
+    assert set(refused) == {"400006"}
+    assert {(item["value_type"], item["value"]) for item in stored} <= {
+        ("json", "1"),
+        ("json", "2"),
+        ("text", "1"),
+        ("text", "2"),
+        ("text", "{"),
+    }
+    assert ("text", "{") in {(item["value_type"], item["value"]) for item in stored}
+
+
 async def test_clients_of_kie_are_woken_and_see_what_was_put(own: OwnConfig, kie: Kie) -> None:
     _, revision = await kie.listed()
     query = f"label=app:mall&label=environment:&match=exact&revision={revision}&wait=20s"

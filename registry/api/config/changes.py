@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from registry.api.call import Call
 from registry.config.edits import Edit, Existing, Step, carry_out, check_values, plan
-from registry.config.records import Draft, KeyValue
+from registry.config.records import KeyValue
 
 Prune = Callable[[], Iterable[KeyValue]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What edits come to at a revision; `again` makes the steps anew."""
+
+    revision: int
+    steps: Sequence[Step]
+    again: Callable[[], Sequence[Step]]
 
 
 class _OutdatedError(Exception):
@@ -21,35 +32,37 @@ def nothing() -> Iterable[KeyValue]:
     return ()
 
 
-async def planned(call: Call, edits: Sequence[Edit], existing: Existing, prune: Prune = nothing) -> Sequence[Step]:
+async def planned(
+    call: Call, edits: Sequence[Edit], existing: Existing = Existing.FORCE, prune: Prune = nothing
+) -> Plan:
     """What the edits come to, with their values checked. Raises 400001, 400006, 409001, 422001."""
-    keys, tenant = call.engine.config.keys, call.tenant
-    steps = await call.engine.read(lambda: plan(keys, tenant, edits, existing, prune()))
-    await asyncio.to_thread(check_values, steps)
-    return steps
+    config, tenant = call.engine.config, call.tenant
+
+    def steps() -> Sequence[Step]:
+        return plan(config.keys, tenant, edits, existing, prune())
+
+    made = await call.engine.read(lambda: Plan(config.state.revision(tenant), steps(), steps))
+    await asyncio.to_thread(check_values, made.steps)
+    return made
 
 
 async def changed(
     call: Call, edits: Sequence[Edit], existing: Existing = Existing.FORCE, prune: Prune = nothing
 ) -> tuple[int, Sequence[tuple[Step, KeyValue | None]]]:
     """Carry the edits out: the revision then, and what became of each item. Raises what `planned` raises."""
-    engine, tenant = call.engine, call.tenant
-    keys = engine.config.keys
-
-    def command() -> tuple[int, Sequence[tuple[Step, KeyValue | None]]]:
-        steps = plan(keys, tenant, edits, existing, prune())
-        if _stored(steps) != checked:
-            raise _OutdatedError
-        done = carry_out(keys, tenant, steps, engine.now())
-        return engine.config.state.revision(tenant), list(zip(steps, done, strict=True))
-
     while True:
-        checked = _stored(await planned(call, edits, existing, prune))
+        made = await planned(call, edits, existing, prune)
         try:
-            return await engine.execute(command, call.author)
+            return await call.execute(partial(_carry_out, call, made))
         except _OutdatedError:
             continue
 
 
-def _stored(steps: Iterable[Step]) -> Sequence[Draft | None]:
-    return [step.after for step in steps]
+def _carry_out(call: Call, made: Plan) -> tuple[int, Sequence[tuple[Step, KeyValue | None]]]:
+    """The command. Only values that were checked are stored, so a plan that comes to something else now is not carried out."""
+    config, tenant = call.engine.config, call.tenant
+    steps = made.steps if config.state.revision(tenant) == made.revision else made.again()
+    if [step.after for step in steps] != [step.after for step in made.steps]:
+        raise _OutdatedError
+    done = carry_out(config.keys, tenant, steps, call.engine.now())
+    return config.state.revision(tenant), list(zip(steps, done, strict=True))

@@ -44,8 +44,8 @@ async def import_file(call: Call) -> Reply:
     edits = await asyncio.to_thread(_edits, call, choice(call, "format", Format.YAML))
     prune = _prune(call)
     if dry_run:
-        steps = await planned(call, edits, existing, prune)
-        revision = call.engine.config.state.revision(call.tenant)
+        made = await planned(call, edits, existing, prune)
+        revision, steps = made.revision, made.steps
     else:
         revision, done = await changed(call, edits, existing, prune)
         steps = [step for step, _ in done]
