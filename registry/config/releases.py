@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from registry.config.keyvalues import KeyValues
 from registry.config.records import KeyValue
-from registry.config.rules import check_draft
+from registry.config.rules import ANY_KEY, check_draft
 from registry.config.state import Listing, State, list_body
 from registry.config.targets import Release, Target
 from registry.errors import ConfigError
@@ -36,7 +36,7 @@ class Releases:
 
     def start(self, item: KeyValue, value: str, target: Target, now: int) -> Release:
         """Give some instances a new value of an item, or change what they get and who they are. Raises 400001."""
-        check_draft(replace(item.draft, value=value))
+        check_draft(replace(item.draft, value=value), ANY_KEY)
         _check_target(target)
         before = self._state.table(item.tenant).releases.get(item.key_id)
         started = before.started if before is not None and before.value == value else now

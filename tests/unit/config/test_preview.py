@@ -223,17 +223,18 @@ def test_items_that_no_such_client_asks_for_are_said() -> None:
 
 @pytest.mark.parametrize("kind", Kind)
 def test_an_instance_of_a_gradual_release_sees_the_new_value(kind: Kind) -> None:
+    key = "a/b@c#d"  # as Config Center takes it; KIE would not
     store = Store()
-    store.put("a", "old", APP)
-    item = store.config.keys.named(TENANT, Draft("a", labels=APP))
+    store.put(key, "old", APP)
+    item = store.config.keys.named(TENANT, Draft(key, labels=APP))
     assert item is not None
     store.config.releases.start(item, "new", Target(share=50), store.now)
-    assert _values(store.preview(kind)) == {"a": "old"}
+    assert _values(store.preview(kind)) == {key: "old"}
     assert "some instances" in store.preview(kind).cautions[0].text
     store.chosen = lambda _release: True
     chosen = store.preview(kind)
-    assert _values(chosen) == {"a": "new"}
-    assert _cautions(chosen) == [("gradual-release", ["a"])]
+    assert _values(chosen) == {key: "new"}
+    assert _cautions(chosen) == [("gradual-release", [key])]
     assert chosen.cautions[0].text.startswith("this instance gets the new value")
 
 
