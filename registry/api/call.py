@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 import orjson
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from registry.engine import Engine
     from registry.errors import Refusal
 
+T = TypeVar("T")
 SERVER = f"SERVICECENTER/{__version__}"
 """What every answer's Server header says."""
 JSON_TYPE = "application/json; charset=UTF-8"
@@ -109,6 +110,10 @@ class Call:
         """Who asks, for the audit log: the name that the client gives, unproven, and its address."""
         name = self.header("X-Waggle-Author").strip()[:128]
         return f"{name}@{self.address}" if name else self.address
+
+    async def execute(self, command: Callable[[], T]) -> T:
+        """Run a command on behalf of whoever asks, and wait until its changes are stored."""
+        return await self.engine.execute(command, self.author)
 
     @property
     def tenant(self) -> str:

@@ -27,6 +27,7 @@ class HotProtocol(RequestHandler):
 
     __slots__ = (
         "_answered",
+        "_coming_round",
         "_dawdling",
         "_hot",
         "_kept",
@@ -47,6 +48,7 @@ class HotProtocol(RequestHandler):
         self._partial_since = 0.0
         self._reading_paused = False
         self._pending = False
+        self._coming_round = False
         self._answered: asyncio.Event | None = None
         self._kept = b""
         self._untaken = 0
@@ -55,12 +57,25 @@ class HotProtocol(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Answer what the hot path knows; hand everything else to aiohttp."""
-        if self._pending:
+        if self._pending or self._coming_round:
             self._keep(data)
-            return
+        elif self._waiter is None and not self._messages and not self._request_in_progress:
+            # aiohttp's task has answered and is about to wait again: had it done so already, the hot path could be taken.
+            self._coming_round = True
+            self._keep(data)
+            self._loop.call_soon(self._come_round)
+        else:
+            self._receive(data)
+
+    def _come_round(self) -> None:
+        self._coming_round = False
+        if self.transport is not None:
+            self._receive(self._take_kept())
+
+    def _receive(self, data: bytes) -> None:
         waiter = self._waiter
         idle = waiter is not None and not self._messages and not self._partial_since and not waiter.done()
-        if idle and not self._upgraded and self._hot.enabled and self._whole(data) and self.transport is not None:
+        if idle and not self._upgraded and self._hot.enabled and self.transport is not None:
             answer = self._hot.answer(data, self)
             if answer is LATER:
                 self._pending = True
@@ -115,6 +130,12 @@ class HotProtocol(RequestHandler):
         if len(self._kept) > _MOST_KEPT and self.transport is not None:
             self.transport.pause_reading()
 
+    def _take_kept(self) -> bytes:
+        kept, self._kept = self._kept, b""
+        if len(kept) > _MOST_KEPT and not self._reading_paused and self.transport is not None:
+            self.transport.resume_reading()
+        return kept
+
     def _process_keepalive(self) -> None:
         """A connection whose answer is awaited is not idle."""
         if self._pending:
@@ -136,17 +157,9 @@ class HotProtocol(RequestHandler):
         if self.transport is None or self.transport.is_closing():
             return
         self._write(answer)
-        kept, self._kept = self._kept, b""
-        if len(kept) > _MOST_KEPT and not self._reading_paused:
-            self.transport.resume_reading()
+        kept = self._take_kept()
         if kept:
             self.data_received(kept)
-
-    @staticmethod
-    def _whole(data: bytes) -> bool:
-        """Whether the data may be one whole request: with a body, its length is compared later."""
-        split = data.find(b"\r\n\r\n")
-        return split >= 0 and (split + 4 == len(data) or data.startswith((b"PUT", b"POST")))
 
     def pause_writing(self) -> None:
         """The client does not read its answers: take no more requests from it until it does."""

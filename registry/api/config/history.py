@@ -46,7 +46,7 @@ async def rollback(call: Call) -> Reply:
         keys.delete(tenant, id_of(tenant, key, labels), engine.now())
         return {"action": Action.DELETED}
 
-    done = await engine.execute(command, call.author)
+    done = await call.execute(command)
     return json_reply({**done, "to": wanted.revision, "revision": engine.config.state.revision(tenant)})
 
 

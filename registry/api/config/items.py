@@ -52,7 +52,7 @@ async def delete(call: Call) -> Reply:
         engine.config.keys.delete(call.tenant, found.key_id, engine.now())
         return found
 
-    gone = await engine.execute(command, call.author)
+    gone = await call.execute(command)
     return json_reply({"action": Action.DELETED, "item": orjson.Fragment(gone.encoded)})
 
 

@@ -45,8 +45,8 @@ async def start(call: Call) -> Reply:
     item = await engine.read(lambda: config.keys.get(call.tenant, name))
     if given.get("force") is not True:
         await asyncio.to_thread(refuse_unparsable, replace(item.draft, value=value))
-    release = await engine.execute(
-        lambda: config.releases.start(config.keys.get(call.tenant, name), value, target, engine.now()), call.author
+    release = await call.execute(
+        lambda: config.releases.start(config.keys.get(call.tenant, name), value, target, engine.now())
     )
     return json_reply(_shown(call, release))
 
@@ -54,7 +54,7 @@ async def start(call: Call) -> Reply:
 async def promote(call: Call) -> Reply:
     """POST releases/promote: let the new value be that of the item, for all."""
     config, engine, name = call.engine.config, call.engine, _item_id(call)
-    item = await engine.execute(lambda: config.releases.promote(call.tenant, name, engine.now()), call.author)
+    item = await call.execute(lambda: config.releases.promote(call.tenant, name, engine.now()))
     return json_reply({"action": "promoted", "item": _fragment(item)})
 
 
@@ -66,7 +66,7 @@ async def drop(call: Call) -> Reply:
         config.releases.drop(call.tenant, name, engine.now())
         return config.keys.get(call.tenant, name)
 
-    return json_reply({"action": "dropped", "item": _fragment(await engine.execute(command, call.author))})
+    return json_reply({"action": "dropped", "item": _fragment(await call.execute(command))})
 
 
 def _item_id(call: Call) -> str:

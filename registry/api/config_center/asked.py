@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from registry.api.call import Call
 from registry.config.dimensions import Dimension, environment_of
 from registry.config.rules import check_project
+from registry.engine.askers import INSTANCE, Place
 from registry.errors import ConfigError
 
 ENVIRONMENT = "x-environment"
@@ -15,11 +16,12 @@ _REQUEST = "ItemsRequest"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Whose items are meant."""
+    """Whose items are meant; `place` tells the instance that asks, for which a gradual release may be."""
 
     tenant: str
     dimension: Dimension
     environment: str
+    place: Place
 
     @property
     def labels(self) -> dict[str, str]:
@@ -34,4 +36,6 @@ def asked_of(call: Call, dimension: str) -> Asked:
         parsed = Dimension.parse(dimension)
     except ValueError as error:
         raise ConfigError(400001, f"dimensionsInfo: {error}") from error
-    return Asked(call.tenant, parsed, environment_of(call.header(ENVIRONMENT)))
+    environment = environment_of(call.header(ENVIRONMENT))
+    place = Place(call.tenant, call.address, call.header(INSTANCE), parsed.labels(environment))
+    return Asked(call.tenant, parsed, environment, place)

@@ -55,7 +55,7 @@ async def write_items(call: Call) -> Reply:
         keys = engine.config.keys
         carry_out(keys, asked.tenant, plan(keys, asked.tenant, edits), engine.now())
 
-    await engine.execute(command, call.author)
+    await call.execute(command)
     return _DONE
 
 
@@ -79,9 +79,8 @@ async def delete_scope(call: Call) -> Reply:
 
 async def _delete(call: Call, asked: Asked, keys: frozenset[str]) -> None:
     engine = call.engine
-    await engine.execute(
-        lambda: engine.config.keys.delete_many(asked.tenant, list(_named(engine, asked, keys)), engine.now()),
-        call.author,
+    await call.execute(
+        lambda: engine.config.keys.delete_many(asked.tenant, list(_named(engine, asked, keys)), engine.now())
     )
 
 

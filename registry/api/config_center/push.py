@@ -22,6 +22,7 @@ from registry.api.config_center.asked import ENVIRONMENT, Asked, asked_of
 from registry.api.config_center.views import View, Views
 from registry.api.sockets import Socket, Sockets, text_frame
 from registry.config.records import KeyValue, Labels
+from registry.config.targets import Release
 from registry.engine import Engine
 from registry.ledger import Change
 
@@ -86,7 +87,7 @@ class Pushes:
         if not self._listening:
             return
         for change in changes:
-            if isinstance(change.record, KeyValue):
+            if isinstance(change.record, KeyValue | Release):
                 for changed in self._listening.get((change.record.tenant, change.record.label_set), ()):
                     changed.set()
 

@@ -22,8 +22,10 @@ from registry.api.config_center.asked import Asked
 from registry.config.flatten import flatten
 from registry.config.parsing import ParseError
 from registry.config.records import KeyValue, Labels
+from registry.config.releases import listing_seen_by
 from registry.config.state import Listing, State, Topic
 from registry.engine import Engine
+from registry.engine.askers import Choice
 
 _MOST_READY = 10_000
 _TYPED = frozenset(("yaml", "properties"))
@@ -111,8 +113,11 @@ class Views:
         """What the client sees, all of it stored."""
         levels = asked.dimension.levels(asked.environment)
         state, tenant = self._engine.config.state, asked.tenant
+        choice = Choice(self._engine.catalog, asked.place)
         seen = await self._engine.read(
-            lambda: [{labels: _listing(state, tenant, labels) for labels in level.label_sets} for level in levels]
+            lambda: [
+                {labels: _listing(state, tenant, labels, choice) for labels in level.label_sets} for level in levels
+            ]
         )
         ready = {}
         for level, listings in zip(levels, seen, strict=True):
@@ -149,9 +154,13 @@ class Views:
         return group
 
 
-def _listing(state: State, tenant: str, labels: Labels) -> Listing:
+def _listing(state: State, tenant: str, labels: Labels, choice: Choice) -> Listing:
     """Only of label sets that there are: what clients ask for in vain leaves no trace."""
-    return state.listing(Topic(tenant, labels, True)) if labels in state.table(tenant).groups else _NOTHING
+    table = state.table(tenant)
+    if labels not in table.groups:
+        return _NOTHING
+    listing = state.listing(Topic(tenant, labels, True))
+    return listing_seen_by(table.releases, listing, choice) if table.releases else listing
 
 
 def _keep(ready: dict[K, V], key: K, value: V) -> None:

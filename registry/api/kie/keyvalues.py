@@ -28,7 +28,7 @@ async def create(call: Call) -> Reply:
     engine, tenant = call.engine, call.tenant
     try:
         await values.check(call, draft)
-        created = await engine.execute(lambda: engine.config.keys.create(tenant, draft, engine.now()), call.author)
+        created = await call.execute(lambda: engine.config.keys.create(tenant, draft, engine.now()))
     except ConfigError as error:
         raise wrapped(error) from error
     return await document_reply(call, orjson.Fragment(created.encoded))
@@ -47,9 +47,7 @@ async def update(call: Call) -> Reply:
     known = engine.config.state.table(tenant).by_id.get(name)
     if known is not None and value:
         await values.check(call, replace(known.draft, value=value))
-    changed = await engine.execute(
-        lambda: engine.config.keys.update(tenant, name, value, status, engine.now()), call.author
-    )
+    changed = await call.execute(lambda: engine.config.keys.update(tenant, name, value, status, engine.now()))
     return await document_reply(call, orjson.Fragment(changed.encoded))
 
 
@@ -63,7 +61,7 @@ async def get(call: Call) -> Reply:
 async def delete(call: Call) -> Reply:
     """DELETE kie/kv/:kv_id: delete one key-value."""
     engine, tenant, name = call.engine, call.tenant, call.params["kv_id"]
-    await engine.execute(lambda: engine.config.keys.delete(tenant, name, engine.now()), call.author)
+    await call.execute(lambda: engine.config.keys.delete(tenant, name, engine.now()))
     return NO_CONTENT
 
 
@@ -72,7 +70,7 @@ async def delete_many(call: Call) -> Reply:
     ids = (await read(call, shapes.IDS)).get("ids", [])
     assert isinstance(ids, list)  # noqa: S101  decoded as a list
     engine, tenant = call.engine, call.tenant
-    await engine.execute(lambda: engine.config.keys.delete_many(tenant, ids, engine.now()), call.author)
+    await call.execute(lambda: engine.config.keys.delete_many(tenant, ids, engine.now()))
     return NO_CONTENT
 
 

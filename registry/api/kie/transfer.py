@@ -33,8 +33,8 @@ async def upload(call: Call) -> Reply:
         raise ConfigError(400001, f"{len(data)} key-values at once are more than the quota of {most}")
     drafts = [shapes.draft_of(item) for item in data if item is not None]
     unparsable = await values.unparsable(call, drafts)
-    stored, failed = await engine.execute(
-        lambda: import_all(engine.config.keys, tenant, drafts, mode, engine.now(), unparsable), call.author
+    stored, failed = await call.execute(
+        lambda: import_all(engine.config.keys, tenant, drafts, mode, engine.now(), unparsable)
     )
     return await document_reply(call, {"success": [orjson.Fragment(encoded) for encoded in stored], "failure": failed})
 

@@ -83,7 +83,7 @@ def _record(call: Call, queries: Sequence[Query]) -> None:
                 engine.catalog.discovery.record(tenant, query, engine.now())
 
     with contextlib.suppress(RegistryError):
-        engine.begin(command)
+        engine.begin(command, call.author)
 
 
 @of_stored
@@ -223,7 +223,7 @@ async def _set_dependencies(call: Call, *, replace: bool) -> Reply:
             providers = _provider_keys(rule.get("providers", []), key.app, may_be_empty=replace)
             (graph.replace if replace else graph.add)(consumer, providers, now)
 
-    await call.engine.execute(command)
+    await call.execute(command)
     return Reply(headers={"Deprecation": 'version="v4"'})
 
 

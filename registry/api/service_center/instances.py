@@ -23,7 +23,7 @@ def instance_id(call: Call) -> str:
 
 async def register(call: Call) -> Reply:
     """POST microservices/:serviceId/instances."""
-    return registered(await call.engine.execute(registration(call.engine, call.tenant, service_id(call), call.body)))
+    return registered(await call.execute(registration(call.engine, call.tenant, service_id(call), call.body)))
 
 
 def registration(engine: Engine, tenant: str, owner: str, body: bytes) -> Callable[[], str]:
@@ -43,7 +43,7 @@ def registered(name: str) -> Reply:
 async def unregister(call: Call) -> Reply:
     """DELETE microservices/:serviceId/instances/:instanceId."""
     engine, tenant, owner, name = call.engine, call.tenant, service_id(call), instance_id(call)
-    await engine.execute(lambda: engine.catalog.instances.unregister(tenant, owner, name, engine.now()))
+    await call.execute(lambda: engine.catalog.instances.unregister(tenant, owner, name, engine.now()))
     return EMPTY
 
 
@@ -81,7 +81,7 @@ async def set_status(call: Call) -> Reply:
     """PUT microservices/:serviceId/instances/:instanceId/status?value=."""
     status = checked(shapes.STATUS_RULE, "UpdateInstanceStatusRequest.Status", call.query.get("value", ""))
     engine, tenant, owner, name = call.engine, call.tenant, service_id(call), instance_id(call)
-    await engine.execute(lambda: engine.catalog.instances.set_status(tenant, owner, name, status, engine.now()))
+    await call.execute(lambda: engine.catalog.instances.set_status(tenant, owner, name, status, engine.now()))
     return EMPTY
 
 
@@ -90,7 +90,7 @@ async def set_properties(call: Call) -> Reply:
     properties = read(shapes.PROPERTIES, call.body, BAD_JSON).get("properties", {})
     assert isinstance(properties, dict)  # noqa: S101  decoded as a map
     engine, tenant, owner, name = call.engine, call.tenant, service_id(call), instance_id(call)
-    await engine.execute(lambda: engine.catalog.instances.set_properties(tenant, owner, name, properties, engine.now()))
+    await call.execute(lambda: engine.catalog.instances.set_properties(tenant, owner, name, properties, engine.now()))
     return EMPTY
 
 
@@ -101,5 +101,5 @@ async def set_many_status(call: Call) -> Reply:
     matches, status = given.get("matches"), str(given["status"])
     properties = matches.get("properties", {}) if isinstance(matches, dict) else {}
     engine, tenant = call.engine, call.tenant
-    await engine.execute(lambda: engine.catalog.instances.set_status_where(tenant, properties, status, engine.now()))
+    await call.execute(lambda: engine.catalog.instances.set_status_where(tenant, properties, status, engine.now()))
     return EMPTY

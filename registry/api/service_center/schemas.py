@@ -48,7 +48,7 @@ async def upload(call: Call) -> Reply:
     validate(shapes.UPLOAD_SCHEMA, given)
     schema = SchemaContent(_schema_id(call), str(given.get("summary", "")), str(given["schema"]))
     engine, tenant, name = call.engine, call.tenant, service_id(call)
-    await engine.execute(lambda: engine.catalog.schemas.upload(tenant, name, schema, engine.now()))
+    await call.execute(lambda: engine.catalog.schemas.upload(tenant, name, schema, engine.now()))
     return EMPTY
 
 
@@ -65,12 +65,12 @@ async def replace(call: Call) -> Reply:
     assert isinstance(items, list)  # noqa: S101  validated
     schemas = [SchemaContent(item["schemaId"], item["summary"], item["schema"]) for item in items]
     engine, tenant, name = call.engine, call.tenant, service_id(call)
-    await engine.execute(lambda: engine.catalog.schemas.replace(tenant, name, schemas, engine.now()))
+    await call.execute(lambda: engine.catalog.schemas.replace(tenant, name, schemas, engine.now()))
     return EMPTY
 
 
 async def delete(call: Call) -> Reply:
     """DELETE schemas/:schemaId: the content goes, the declaration stays."""
     engine, tenant, name, schema = call.engine, call.tenant, service_id(call), _schema_id(call)
-    await engine.execute(lambda: engine.catalog.schemas.delete(tenant, name, schema, engine.now()))
+    await call.execute(lambda: engine.catalog.schemas.delete(tenant, name, schema, engine.now()))
     return EMPTY

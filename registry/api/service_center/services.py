@@ -26,7 +26,7 @@ async def register(call: Call) -> Reply:
         raise invalid("Request body is empty")
     validate(shapes.SERVICE, service)
     engine, catalog, tenant = call.engine, call.engine.catalog, call.tenant
-    name = await engine.execute(lambda: catalog.services.register(tenant, service, engine.now()))
+    name = await call.execute(lambda: catalog.services.register(tenant, service, engine.now()))
     try:
         await _register_belongings(call, name, given)
     except RegistryError as error:
@@ -49,7 +49,7 @@ async def _register_belongings(call: Call, name: str, given: Mapping[str, object
         for instance in instances if isinstance(instances, list) else ():
             catalog.instances.register(tenant, name, instance, now)
 
-    await call.engine.execute(command)
+    await call.execute(command)
 
 
 @of_stored
@@ -99,9 +99,7 @@ async def delete(call: Call) -> Reply:
     if force not in ("", "true", "1", "false", "0"):
         raise invalid("parameter force must be false or true")
     engine, tenant = call.engine, call.tenant
-    await engine.execute(
-        lambda: engine.catalog.services.delete(tenant, name, engine.now(), force=force in ("true", "1"))
-    )
+    await call.execute(lambda: engine.catalog.services.delete(tenant, name, engine.now(), force=force in ("true", "1")))
     return EMPTY
 
 
@@ -123,7 +121,7 @@ async def delete_many(call: Call) -> Reply:
 
 async def _delete_one(call: Call, name: str, *, force: bool) -> None:
     engine, tenant = call.engine, call.tenant
-    await engine.execute(lambda: engine.catalog.services.delete(tenant, name, engine.now(), force=force))
+    await call.execute(lambda: engine.catalog.services.delete(tenant, name, engine.now(), force=force))
 
 
 async def set_properties(call: Call) -> Reply:
@@ -131,7 +129,7 @@ async def set_properties(call: Call) -> Reply:
     properties = read(shapes.PROPERTIES, call.body).get("properties", {})
     engine, tenant, name = call.engine, call.tenant, service_id(call)
     assert isinstance(properties, dict)  # noqa: S101  decoded as a map
-    await engine.execute(lambda: engine.catalog.services.set_properties(tenant, name, properties, engine.now()))
+    await call.execute(lambda: engine.catalog.services.set_properties(tenant, name, properties, engine.now()))
     return EMPTY
 
 
@@ -153,7 +151,7 @@ async def replace_tags(call: Call) -> Reply:
     engine, tenant, name = call.engine, call.tenant, service_id(call)
     tags = given.get("tags", {})
     assert isinstance(tags, dict)  # noqa: S101  decoded as a map
-    await engine.execute(lambda: engine.catalog.tags.replace(tenant, name, tags, engine.now()))
+    await call.execute(lambda: engine.catalog.tags.replace(tenant, name, tags, engine.now()))
     return EMPTY
 
 
@@ -162,7 +160,7 @@ async def set_tag(call: Call) -> Reply:
     key = checked(shapes.TAG_RULE, "UpdateServiceTagRequest.Key", call.params["key"])
     value = checked(shapes.TAG_RULE, "UpdateServiceTagRequest.Value", call.query.get("value", ""))
     engine, tenant, name = call.engine, call.tenant, service_id(call)
-    await engine.execute(lambda: engine.catalog.tags.set(tenant, name, key, value, engine.now()))
+    await call.execute(lambda: engine.catalog.tags.set(tenant, name, key, value, engine.now()))
     return EMPTY
 
 
@@ -174,5 +172,5 @@ async def delete_tags(call: Call) -> Reply:
     if len(keys) > 100:
         raise invalid(f"field 'DeleteServiceTagsRequest.Keys' has {len(keys)} items: {Rule(1, 100).describe()}")
     engine, tenant, name = call.engine, call.tenant, service_id(call)
-    await engine.execute(lambda: engine.catalog.tags.delete(tenant, name, keys, engine.now()))
+    await call.execute(lambda: engine.catalog.tags.delete(tenant, name, keys, engine.now()))
     return EMPTY
