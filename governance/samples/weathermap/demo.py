@@ -47,7 +47,7 @@ def demo(
 
 
 async def _run(plan: Plan) -> int:
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if taken := [f"{port} ({name})" for port, name in plan.ports().items() if not _is_free(port)]:
         console.print(
             f"These ports are taken: {', '.join(taken)}. Free them, or choose others: see --help.",
