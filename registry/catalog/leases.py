@@ -55,8 +55,8 @@ class Lease:
         self.deadline = self._leases.now + self.ttl
 
     def silent(self) -> bool:
-        """Whether the last heartbeat is further back than one and a half intervals: at least one is missing."""
-        return self._leases.now - (self.deadline - self.ttl) > 1.5 * self.interval
+        """Whether at least one heartbeat is missing: the last is further back than one and a half intervals, or the lease is over."""
+        return self._leases.now - (self.deadline - self.ttl) > min(1.5 * self.interval, self.ttl)
 
 
 class Leases:

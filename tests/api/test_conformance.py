@@ -1,8 +1,9 @@
-"""The recorded answers of the real Service Center, step by step, over real HTTP.
+"""The recorded answers of the real Service Center and the real KIE, step by step, over real HTTP.
 
 Some steps recorded a read that the original answered from a cache 0.3 s behind its own writes, and one its consequence: the status update
 that followed read that cache too and so undid an acknowledged properties update. This engine has no such lag and loses no update, so there
-`FRESH` holds what it must answer instead; docs/compatibility.md has the reasons.
+`FRESH` holds what it must answer instead; docs/compatibility.md has the reasons. So it does for KIE's answer to the history of an unknown
+item, which is an internal error there: the original's two stores differ in it, and this engine answers as the other one does.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import pytest
 from tests.engine import EngineProcess
 
 SCENARIOS = (
+    "kie-kv",
+    "kie-watch",
     "sc-discovery",
     "sc-govern-admin",
     "sc-instances",
@@ -56,7 +59,13 @@ def _listed_with_properties(answer: Answer) -> None:
     changed["properties"] = {"other": "1"}
 
 
+def _unknown_record(answer: Answer) -> None:
+    answer["status"] = 404
+    answer["body"] = {"errorCode": "404001", "errorMessage": "record does not exist"}
+
+
 FRESH: Mapping[tuple[str, int], Callable[[Answer], None]] = {
+    ("kie-kv", 24): _unknown_record,
     ("sc-govern-admin", 2): lambda answer: _with_instance(answer, "details"),
     ("sc-govern-admin", 5): lambda answer: _with_instance(answer, "one"),
     ("sc-instances", 13): _with(properties={"cas_lane_tag": "gray"}),
