@@ -66,7 +66,7 @@ class Leases:
         self.now = 0.0
         self.alive: set[Lease] = set()
         self.protected: dict[Lease, str] = {}
-        self._slots: dict[int, list[Lease]] = {}
+        self._slots: dict[int, dict[Lease, None]] = {}
         self._slot = 0
 
     def start(self, lease: Lease) -> None:
@@ -121,4 +121,5 @@ class Leases:
 
     def _enlist(self, lease: Lease, until: float) -> None:
         lease.slot = max(int(until / TICK) + 2, self._slot + 1)
-        self._slots.setdefault(lease.slot, []).append(lease)
+        # A lease that ends and starts within a tick is in its slot already, and must not fall due twice.
+        self._slots.setdefault(lease.slot, {})[lease] = None
