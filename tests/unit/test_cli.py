@@ -17,9 +17,10 @@ from registry.cli.app import app
 from registry.settings import LoadedSettings, Settings
 
 _DEMO = """
-import signal, sys
+import os, signal, sys
 def stop(number, _frame):
-    print("stopped by", signal.Signals(number).name, flush=True)
+    # The signal may come while the line below is being printed, and print may not be entered twice.
+    os.write(1, f"stopped by {signal.Signals(number).name}\\n".encode())
     sys.exit(7)
 signal.signal(signal.SIGINT, stop)
 signal.signal(signal.SIGTERM, stop)
