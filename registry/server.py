@@ -16,6 +16,7 @@ import uvloop
 from aiohttp import web
 
 from registry import __version__
+from registry.api.audit import audit_routes
 from registry.api.call import SERVER, Call, Reply
 from registry.api.config import config_routes
 from registry.api.config_center import config_center_routes
@@ -89,7 +90,7 @@ class Server:
             f"{settings.host}:{settings.port}",
         )
         center = config_center_routes(self.engine, self.watchers.sockets, self._config_center_addresses)
-        protocols = (*ROUTES, *kie_routes(), *center, *config_routes())
+        protocols = (*ROUTES, *kie_routes(), *center, *config_routes(), *audit_routes())
         routes = (*protocols, *operation_routes(metrics.show, protocols))
         limits = {
             name: getattr(settings, name)

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from governance.rules.parsing import Position
 from registry.config.keyvalues import KeyValues
-from registry.config.parsing import Position
 from registry.config.records import ENABLED, Draft, KeyValue, Labels, label_format
 from registry.config.rules import ANY_KEY, check_draft
 from registry.config.values import refuse_unparsable

@@ -15,11 +15,11 @@ from enum import StrEnum
 import orjson
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from governance.rules.parsing import ParseError, Places, Position
+from governance.rules.properties import parse_properties
+from governance.rules.yaml_nodes import compose, is_null, place_of
 from registry.config.edits import Edit
-from registry.config.parsing import ParseError, Places, Position
-from registry.config.properties import parse_properties
 from registry.config.records import DISABLED, ENABLED
-from registry.config.yaml_nodes import compose, is_null, place_of
 
 _TEXTS = ("key", "value", "value_type", "status", "check")
 _MEMBERS = (*_TEXTS, "labels", "priority")

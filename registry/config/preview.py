@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from governance.rules.flatten import flatten
+from governance.rules.parsing import ParseError
 from registry.config.clients import Client, Kind, Level, Selection
-from registry.config.flatten import flatten
-from registry.config.parsing import ParseError
 from registry.config.records import KeyValue, Labels
 from registry.errors import ConfigError
 
@@ -96,13 +96,13 @@ class _Merge:
     def _read(self, item: KeyValue) -> Mapping[str, str]:
         draft = item.draft
         if draft.value_type not in _MANY_KEYED:
-            return flatten(draft)
+            return flatten(draft.key, draft.value, draft.value_type)
         if self.selection.client.kind is Kind.GO:
             self._warn("type-ignored", f"these clients take its {draft.value_type} as one text under its key", item)
             return {draft.key: draft.value}
         if draft.key.startswith(_RULES):
             self._warn("rule-lost", f"a rule of the type {draft.value_type} loses its key; make it text", item)
-        return flatten(draft)
+        return flatten(draft.key, draft.value, draft.value_type)
 
     def _spend(self, characters: int) -> None:
         self.left -= characters

@@ -11,9 +11,9 @@ from xml.parsers import expat
 
 import orjson
 
-from registry.config.flatten import flatten_yaml
-from registry.config.parsing import ParseError, Position
-from registry.config.properties import parse_properties
+from governance.rules.flatten import flatten_yaml
+from governance.rules.parsing import ParseError, Position
+from governance.rules.properties import parse_properties
 from registry.config.records import Draft
 from registry.errors import ConfigError
 

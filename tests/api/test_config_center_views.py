@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
+from governance.rules.flatten import flatten
 from registry.api.config_center import views
 from registry.api.config_center.asked import Asked
 from registry.api.config_center.views import View, Views
 from registry.catalog import Limits
 from registry.config.dimensions import Dimension
-from registry.config.flatten import flatten
 from registry.config.records import ENABLED, Draft
 from registry.engine import Engine, committer
 from registry.engine.askers import Place
@@ -108,10 +108,10 @@ async def test_an_unchanged_text_is_parsed_once(monkeypatch: pytest.MonkeyPatch)
     """However many ask at once, and whatever else changes beside it; a level of many clients is there once."""
     parsed: list[str] = []
 
-    def counting(draft: Draft) -> Mapping[str, str]:
-        if draft.value_type == "yaml":
-            parsed.append(draft.key)
-        return flatten(draft)
+    def counting(key: str, value: str, value_type: str) -> Mapping[str, str]:
+        if value_type == "yaml":
+            parsed.append(key)
+        return flatten(key, value, value_type)
 
     monkeypatch.setattr(views, "flatten", counting)
     async with _world() as world:

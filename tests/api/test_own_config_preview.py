@@ -11,9 +11,8 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from registry.config.flatten import flatten
-from registry.config.parsing import ParseError
-from registry.config.records import Draft
+from governance.rules.flatten import flatten
+from governance.rules.parsing import ParseError
 from tests.api.kie import Kie
 from tests.api.own_config import OwnConfig
 from tests.engine import EngineProcess
@@ -65,7 +64,7 @@ async def _as_java(kie: Kie, environment: str) -> dict[str, str]:
             if item["status"] != "enabled":
                 continue
             try:
-                merged |= flatten(Draft(item["key"], item["value"], value_type=item["value_type"]))
+                merged |= flatten(item["key"], item["value"], item["value_type"])
             except ParseError:
                 continue
     return merged

@@ -82,11 +82,14 @@ def _edit(item: object, place: str = "") -> Edit:
     def text(name: str) -> str | None:
         return str(given.get(name, "")) if name in sent else None
 
+    key = text("key")
+    if not key:
+        raise ConfigError(400001, f"{place or 'the body'} has no key")
     labels, priority = given.get("labels", {}), given.get("priority", 0)
     assert isinstance(labels, dict)  # noqa: S101  decoded as a map
     assert isinstance(priority, int)  # noqa: S101  decoded as a number
     return Edit(
-        str(given.get("key", "")),
+        key,
         labels,
         text("value"),
         text("value_type"),

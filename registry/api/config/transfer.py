@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from enum import StrEnum
 from typing import TypeVar
 
+from governance.rules.parsing import ParseError
 from registry.api.call import TEXT_TYPE, Call, Reply, json_reply
 from registry.api.checks import flag
 from registry.api.config.changes import Prune, changed, nothing, planned
@@ -16,7 +17,6 @@ from registry.api.kie.parameters import labels_of, query_of
 from registry.config.edits import Action, Edit, Existing, Step
 from registry.config.export import file_of
 from registry.config.files import Format, read_file
-from registry.config.parsing import ParseError
 from registry.config.query import find
 from registry.config.records import Draft
 from registry.config.state import Topic

@@ -18,9 +18,9 @@ from typing import TypeVar
 import orjson
 import structlog
 
+from governance.rules.flatten import flatten
+from governance.rules.parsing import ParseError
 from registry.api.config_center.asked import Asked
-from registry.config.flatten import flatten
-from registry.config.parsing import ParseError
 from registry.config.records import KeyValue, Labels
 from registry.config.releases import listing_seen_by
 from registry.config.state import Listing, State, Topic
@@ -176,7 +176,7 @@ def _laid_over(listing: Listing, flat: Mapping[str, _Flat]) -> Properties:
     for item in sorted(listing.items, key=lambda item: item.revision):
         if item.enabled:
             parsed = flat.get(item.key_id)
-            properties |= flatten(item.draft) if parsed is None else parsed.properties
+            properties |= _properties(item) if parsed is None else parsed.properties
     return properties
 
 
@@ -192,10 +192,14 @@ async def _flat(item: KeyValue, known: Mapping[str, _Flat]) -> _Flat:
 async def _parsed(item: KeyValue) -> Properties:
     """The properties of an item, parsed on a thread: a large text takes seconds. One that does not parse has none, as for Java clients."""
     try:
-        return await asyncio.to_thread(flatten, item.draft)
+        return await asyncio.to_thread(_properties, item)
     except ParseError as error:
         labels = dict(item.draft.labels)
         log.warning(
             "config.unreadable", key=item.draft.key, labels=labels, type=item.draft.value_type, error=str(error)
         )
         return {}
+
+
+def _properties(item: KeyValue) -> Properties:
+    return flatten(item.draft.key, item.draft.value, item.draft.value_type)

@@ -8,10 +8,10 @@ import io
 import orjson
 from ruamel.yaml import YAML
 
+from governance.rules.parsing import ParseError
 from registry.api.call import NO_HEADERS, Call, Reply
 from registry.api.kie.yaml_bodies import parse_yaml
 from registry.api.shapes import Shape, decode, parse
-from registry.config.parsing import ParseError
 from registry.errors import ConfigError, Refusal
 
 JSON_TYPE = "application/json"

@@ -9,9 +9,9 @@ import re
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from governance.rules.parsing import ParseError, Position
+from governance.rules.yaml_nodes import compose, is_null, place_of
 from registry.api.shapes import Kind, Shape
-from registry.config.parsing import ParseError, Position
-from registry.config.yaml_nodes import compose, is_null, place_of
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 _GROWTH = 4

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from governance.rules.parsing import Position
 from registry.config import Config
 from registry.config.edits import Action, Edit, Existing, carry_out, check_values, plan
-from registry.config.parsing import Position
 from registry.config.records import Draft, KeyValue
 from registry.errors import ConfigError
 from registry.ledger import Ledger

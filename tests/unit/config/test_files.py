@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from governance.rules.parsing import ParseError, Position
 from registry.config import Config
 from registry.config.edits import Action, Edit, carry_out, plan
 from registry.config.export import file_of
 from registry.config.files import Format, read_file
-from registry.config.parsing import ParseError, Position
 from registry.config.records import Draft, KeyValue
 from registry.ledger import Ledger
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.config.parsing import ParseError
+from governance.rules.parsing import ParseError
 from registry.config.records import VALUE_TYPES, Draft
 from registry.config.values import check_value, refuse_unparsable
 from registry.errors import ConfigError

@@ -15,10 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.config.flatten import MOST_CHARACTERS, flatten, flatten_yaml
-from registry.config.parsing import ParseError
-from registry.config.records import Draft
-from registry.config.scalars import Kind, scalar_of
+from governance.rules.flatten import MOST_CHARACTERS, flatten, flatten_yaml
+from governance.rules.parsing import ParseError
+from governance.rules.scalars import Kind, scalar_of
 
 RECORDED = [json.loads(line) for line in (Path(__file__).parent / "java_yaml.jsonl").read_text().splitlines()]
 
@@ -110,13 +109,13 @@ def test_no_text_breaks_the_reader(text: str) -> None:
 
 @pytest.mark.parametrize("kind", ["text", "json", "ini", "xml"])
 def test_other_types_are_one_property(kind: str) -> None:
-    assert flatten(Draft("rule", "a: 1", value_type=kind)) == {"rule": "a: 1"}
+    assert flatten("rule", "a: 1", kind) == {"rule": "a: 1"}
 
 
 def test_the_key_of_yaml_and_properties_is_dropped() -> None:
-    assert flatten(Draft("dropped", "a: {b: 1.10}", value_type="yaml")) == {"a.b": "1.1"}
+    assert flatten("dropped", "a: {b: 1.10}", "yaml") == {"a.b": "1.1"}
     text = "# comment\na.b = 1.10\nlong = x\\\n  y\n\\u00e9: z\n"
-    assert flatten(Draft("dropped", text, value_type="properties")) == {"a.b": "1.10", "long": "xy", "é": "z"}
+    assert flatten("dropped", text, "properties") == {"a.b": "1.10", "long": "xy", "é": "z"}
 
 
 def test_halves_of_a_character_become_one_and_a_half_alone_is_replaced() -> None:

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.config.parsing import ParseError, Places, Position
-from registry.config.properties import parse_properties
+from governance.rules.parsing import ParseError, Places, Position
+from governance.rules.properties import parse_properties
 
 RECORDED = [json.loads(line) for line in (Path(__file__).parent / "java_properties.jsonl").read_text().splitlines()]
 

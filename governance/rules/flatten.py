@@ -24,11 +24,10 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from registry.config.parsing import ParseError, Position
-from registry.config.properties import parse_properties
-from registry.config.records import Draft
-from registry.config.scalars import Kind, Scalar, scalar_of
-from registry.config.yaml_nodes import YAML_TROUBLE, parse_error, yaml_reader
+from governance.rules.parsing import ParseError, Position
+from governance.rules.properties import parse_properties
+from governance.rules.scalars import Kind, Scalar, scalar_of
+from governance.rules.yaml_nodes import YAML_TROUBLE, parse_error, yaml_reader
 
 DEEPEST = 50
 """Nested collections; this and the next bound are SnakeYAML's."""
@@ -42,14 +41,14 @@ _MAPPING = "tag:yaml.org,2002:map"
 _SEQUENCE = "tag:yaml.org,2002:seq"
 
 
-def flatten(draft: Draft) -> Mapping[str, str]:
+def flatten(key: str, value: str, value_type: str) -> Mapping[str, str]:
     """The properties of an item. Raises `ParseError` for a yaml or properties text that is none."""
-    match draft.value_type:
+    match value_type:
         case "yaml":
-            return flatten_yaml(draft.value)
+            return flatten_yaml(value)
         case "properties":
-            return {found.key: found.value for found in parse_properties(draft.value)}
-    return {draft.key: draft.value}
+            return {found.key: found.value for found in parse_properties(value)}
+    return {key: value}
 
 
 def flatten_yaml(text: str) -> Mapping[str, str]:

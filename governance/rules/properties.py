@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from registry.config.parsing import ParseError, Position
+from governance.rules.parsing import ParseError, Position
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 _BLANKS = " \t\f"

@@ -11,7 +11,7 @@ from ruamel.yaml.nodes import Node, ScalarNode
 from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.scanner import Scanner, ScannerError
 
-from registry.config.parsing import ParseError, Places, Position
+from governance.rules.parsing import ParseError, Places, Position
 
 YAML_TROUBLE = (YAMLError, ValueError, RecursionError)
 _START = Position(1, 1)
