@@ -24,7 +24,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from governance.rules.parsing import ParseError, Position
+from governance.rules.parsing import ParseError, Position, whole_characters
 from governance.rules.properties import parse_properties
 from governance.rules.scalars import Kind, Scalar, scalar_of
 from governance.rules.yaml_nodes import YAML_TROUBLE, parse_error, yaml_reader
@@ -82,7 +82,7 @@ class _Flat:
         """Add what a node has under its path. An empty collection has nothing, and yet costs time: so every node is paid for."""
         self._spend(len(path))
         if isinstance(node, Scalar):
-            self._put(path, _whole_characters(_text(node)))
+            self._put(path, whole_characters(_text(node)))
         elif isinstance(node, dict):
             self.add_mapping(path, node, in_list=in_list)
         elif not node:
@@ -95,7 +95,7 @@ class _Flat:
         for key, node in mapping.items():
             if key.kind is Kind.NULL or (in_list and key.kind is not Kind.TEXT):
                 raise ValueError(f"a key that is no text: {key.text or 'null'}")
-            text = _whole_characters(key.text)
+            text = whole_characters(key.text)
             name = text if key.kind is Kind.TEXT else f"[{text}]"
             separator = "" if not path.strip() or name.startswith("[") else "."
             self.add((path if path.strip() else "") + separator + name, node, in_list=in_list)
@@ -108,13 +108,6 @@ class _Flat:
         self.left -= characters + 1
         if self.left < 0:
             raise ValueError(f"its keys and values have more than {MOST_CHARACTERS} characters")
-
-
-def _whole_characters(text: str) -> str:
-    """Java's characters are halves of UTF-16: two escapes may be one character. A half alone is replaced, as Java does on the wire."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _documents(text: str) -> Iterator[Node]:

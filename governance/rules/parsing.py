@@ -30,6 +30,13 @@ class Places:
         return Position(line, offset - self._begins[line - 1] + 1)
 
 
+def whole_characters(text: str) -> str:
+    """Java's characters are halves of UTF-16: two escapes may be one character. A half alone is replaced, as Java does on the wire."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 class ParseError(ValueError):
     """A text that does not parse: where, and what is wrong there."""
 

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from governance.rules.parsing import ParseError, Position
+from governance.rules.parsing import ParseError, Position, whole_characters
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 _BLANKS = " \t\f"
@@ -91,5 +91,4 @@ def _unescaped(line: _Line, text: str, begin: int) -> str:
 
     if "\\" not in text:
         return text
-    # Java's characters are halves of UTF-16: two escapes may be one character. A half alone is replaced, as Java does on the wire.
-    return _ESCAPE.sub(meaning, text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole_characters(_ESCAPE.sub(meaning, text))

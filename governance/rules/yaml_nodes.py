@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import Node, ScalarNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.scanner import Scanner, ScannerError
 
-from governance.rules.parsing import ParseError, Places, Position
+from governance.rules.parsing import ParseError, Places, Position, whole_characters
 
 YAML_TROUBLE = (YAMLError, ValueError, RecursionError)
 _START = Position(1, 1)
@@ -45,7 +45,26 @@ def compose(text: str) -> Node | None:
         root: Node | None = reader.compose(text)
     except YAML_TROUBLE as error:
         raise parse_error(text, error) from error
+    if root is not None and "\\" in text:
+        _make_whole(root)
     return root
+
+
+def _make_whole(root: Node) -> None:
+    """An escape may stand for half a character, which nothing could be done with."""
+    waiting, seen = [root], set[int]()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        match node:
+            case ScalarNode():
+                node.value = whole_characters(node.value)
+            case MappingNode():
+                waiting += [part for pair in node.value for part in pair]
+            case SequenceNode():
+                waiting += node.value
 
 
 def place_of(node: Node) -> Position:

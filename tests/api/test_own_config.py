@@ -131,13 +131,22 @@ async def test_items_are_listed_by_labels_key_value_and_status(own: OwnConfig, k
 
 
 async def test_a_body_that_is_no_item_is_refused(own: OwnConfig) -> None:
-    for body in (b"", b"{", b"3", b"[3]", b'{"key": 3}', b'{"key":"a","value":"1","priority":"high"}'):
+    for body in (
+        b"",
+        b"{",
+        b"3",
+        b"[3]",
+        b"null",
+        b"[null]",
+        b'{"key": 3}',
+        b'{"key":"a","value":"1","priority":"high"}',
+    ):
         await own.refused(400001, "PUT", "items", body=body)
     detail = await own.refused(400001, "PUT", "items", body={"key": "a", "value": "1", "lables": {}})
     assert "'lables'" in detail
     detail = await own.refused(400001, "PUT", "items", body=[{"key": "a", "value": "1"}, {"key": "b", "Value": "1"}])
     assert detail.startswith("[1] has no member 'Value'")
-    await own.refused(400001, "PUT", "items", body={"value": "1"})
+    assert await own.refused(400001, "PUT", "items", body={"value": "1"}) == "the body has no key"
     await own.refused(400001, "PUT", "items", body={"key": "a", "value": "1", "labels": {"-": "x"}})
     assert await own.values() == {}
 

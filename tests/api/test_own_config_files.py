@@ -150,6 +150,7 @@ BAD = [
     (400001, b"items:\n- key: a b\n  value: 1\n", (), "line 2, column 3, a b: validate failed, field: KVDoc.Key"),
     (400001, b'{"data": [', (KIE,), "the file does not parse: line 1, column "),
     (400001, b"a=\\u1", (PROPERTIES,), "the file does not parse: line 1, column 3: "),
+    (400001, b'items:\n- key: "\\ud800"\n  value: x\n', (), "line 2, column 3, \ufffd: validate failed"),
     (400001, b"a: \xff", (), "the file is not UTF-8 (byte 4)"),
     (400001, b"", (("format", "toml"),), "format must be one of yaml, properties, kie"),
     (400001, b"", (("override", "x"),), "override must be one of force, skip, abort"),
@@ -167,6 +168,16 @@ async def test_a_file_with_one_mistake_changes_nothing(
     detail = await own.refused(code, "POST", "import", *query, *dry, body=body)
     assert detail.startswith(said), detail
     assert await own.ok("GET", "items") == before
+
+
+async def test_half_a_character_becomes_a_whole_one(own: OwnConfig, shared_engine: EngineProcess) -> None:
+    """It could be neither stored nor answered."""
+    await own.imported('items:\n- {key: a, value: "x\\ud800y\\ud83d\\ude00"}\n')
+    await own.imported("b=\\ud800", PROPERTIES)
+    kie = Kie(own.session, shared_engine.url, own.project)
+    await kie.ok("POST", "/kv", b'key: c\nvalue: "\\ud800"\n', Content_Type="text/yaml")
+    values = await own.values(("match", "exact"))
+    assert values == {"a": "x\ufffdy😀", "b": "\ufffd", "c": "\ufffd"}
 
 
 async def test_force_stores_values_that_do_not_parse(own: OwnConfig) -> None:
