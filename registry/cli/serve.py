@@ -23,11 +23,12 @@ from registry.settings import LoadedSettings, Settings, SettingsError, load, wri
 _GROUPS = (
     (
         "Listening",
-        ("host", "port", "kie_port", "config_port", "monitor_port", "advertise_host", "self_register", "tls_"),
+        ("host", "port", "kie_port", "config_p", "monitor_port", "advertise_host", "self_register", "tls_"),
     ),
+    ("Configuration", ("config_",)),
     ("Data", ("data_dir", "storage", "journal_")),
     ("Instances", ("instance_", "protection_", "last_known_", "flap_", "shared_", "schema_")),
-    ("Bounds", ("quota_", "max_", "request_", "idle_", "shutdown_", "watch_", "stream_", "hot_")),
+    ("Bounds", ("quota_", "max_", "request_", "idle_", "shutdown_", "watch_", "poll_", "stream_", "hot_")),
     ("Logs", ("log_",)),
 )
 _METAVARS: Mapping[object, str] = {

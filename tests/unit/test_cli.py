@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from importlib.metadata import version
@@ -75,6 +76,14 @@ def test_a_misspelt_variable_is_a_warning() -> None:
     shown = waggle("settings", WAGGLE_PROT="1")
     assert shown.exit_code == 0
     assert shown.stderr == "waggle: WAGGLE_PROT is no setting; do you mean 'port'?; it is ignored\n"
+
+
+def test_every_flag_of_serve_has_a_panel() -> None:
+    shown = waggle("serve", "--help")
+    assert shown.exit_code == 0
+    panels = re.findall(r"╭─ (\w+) ─", shown.stdout)
+    assert "Configuration" in panels
+    assert "More" not in panels, "name the settings' group in registry/cli/serve.py"
 
 
 def test_serve_runs_the_server_with_the_settings_and_ends_with_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
