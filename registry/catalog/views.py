@@ -9,6 +9,7 @@ from registry.catalog.dependencies import DependencyGraph
 from registry.catalog.records import Service
 from registry.catalog.services import Services
 from registry.catalog.state import State
+from registry.catalog.versions import parse_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ class Views:
         return [service for service in services if selection.takes(service)]
 
     def versions(self, service: Service) -> Sequence[str]:
-        """Every version of the same service."""
-        return list(self._state.existing(service.tenant).by_name[service.key])
+        """Every version of the same service, the oldest first."""
+        return sorted(self._state.existing(service.tenant).by_name[service.key], key=parse_version)
 
     def counts(self, tenant_name: str, *, with_shared: bool) -> Mapping[str, Mapping[str, int]]:
         """Services (by name, whatever the version), those with an instance, instances here and in all projects, applications."""
