@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from registry.storage.memory import MemoryJournal
-from registry.storage.port import Event, Journal
+from registry.storage.port import Event, Journal, JournalError
 from registry.storage.sqlite import SqliteJournal
+
+
+class SlowJournal(MemoryJournal):
+    """A store whose commits wait while `gate` is closed, and fail while `full` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.full = False
+        self.appends: list[int] = []
+
+    async def append(self, events: Sequence[Event]) -> None:
+        """Store, when it is let."""
+        await self.gate.wait()
+        if self.full:
+            raise JournalError("no room")
+        self.appends.append(len(events))
+        await super().append(events)
+
+    async def probe(self) -> None:
+        """Like an append."""
+        if self.full:
+            raise JournalError("no room")
+
 
 Adapter = Callable[[Path], Journal]
 

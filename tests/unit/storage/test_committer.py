@@ -15,35 +15,10 @@ from registry.engine import Engine, Options, committer
 from registry.engine.alarms import BACKEND
 from registry.errors import RegistryError
 from registry.ledger import Change
-from registry.storage.memory import MemoryJournal
-from registry.storage.port import Event, JournalError
 from tests.engine import eventually
+from tests.unit.storage.journals import SlowJournal
 
 TENANT = "default/default"
-
-
-class SlowJournal(MemoryJournal):
-    """A store whose commits wait while `gate` is closed, and fail while `full` is set."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.full = False
-        self.appends: list[int] = []
-
-    async def append(self, events: Sequence[Event]) -> None:
-        """Store, when it is let."""
-        await self.gate.wait()
-        if self.full:
-            raise JournalError("no room")
-        self.appends.append(len(events))
-        await super().append(events)
-
-    async def probe(self) -> None:
-        """Like an append."""
-        if self.full:
-            raise JournalError("no room")
 
 
 class World:
