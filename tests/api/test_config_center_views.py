@@ -16,6 +16,7 @@ from registry.api.config_center.views import View, Views
 from registry.catalog import Limits
 from registry.config.dimensions import Dimension
 from registry.config.records import ENABLED, Draft
+from registry.config.targets import Target
 from registry.engine import Engine, committer
 from registry.engine.askers import Place
 from registry.errors import RegistryError
@@ -60,8 +61,11 @@ async def _world() -> AsyncIterator[World]:
     journal = SlowJournal()
     engine = Engine(journal, Limits())
     async with engine.running():
-        yield World(engine, journal)
-        journal.gate.set()
+        try:
+            yield World(engine, journal)
+        finally:
+            journal.full = False
+            journal.gate.set()
 
 
 LABELS = {"app": "mall", "service": "cart", "environment": ""}
@@ -104,8 +108,8 @@ async def test_a_change_that_could_not_be_stored_is_never_shown() -> None:
         assert await world.seen() == {"a": "old"}
 
 
-async def test_an_unchanged_text_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many ask at once, and whatever else changes beside it; a level of many clients is there once."""
+def _count_parses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The keys of the items that are parsed from now on."""
     parsed: list[str] = []
 
     def counting(key: str, value: str, value_type: str) -> Mapping[str, str]:
@@ -114,6 +118,12 @@ async def test_an_unchanged_text_is_parsed_once(monkeypatch: pytest.MonkeyPatch)
         return flatten(key, value, value_type)
 
     monkeypatch.setattr(views, "flatten", counting)
+    return parsed
+
+
+async def test_an_unchanged_text_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many ask at once, and whatever else changes beside it; a level of many clients is there once."""
+    parsed = _count_parses(monkeypatch)
     async with _world() as world:
         await world.set("one", "a: 1", {"environment": ""}, "yaml")
         await world.set("two", "b: 1", {"environment": ""}, "yaml")
@@ -126,6 +136,33 @@ async def test_an_unchanged_text_is_parsed_once(monkeypatch: pytest.MonkeyPatch)
         assert sorted(parsed) == ["one", "two", "two"]
         levels = [(await world.view(f"s{number}@app{number}")).levels["application"] for number in range(50)]
         assert all(level is levels[0] for level in levels)
+
+
+async def test_a_text_that_is_being_released_is_parsed_once_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While some instances have a new value, clients ask for the old and the new one by turns."""
+    parsed = _count_parses(monkeypatch)
+    async with _world() as world:
+        await world.set("item", "a: old", LABELS, "yaml")
+        engine = world.engine
+        service = {"appId": "mall", "serviceName": "cart", "version": "1"}
+        owner = await engine.execute(lambda: engine.catalog.services.register(TENANT, service, 0))
+        for name in ("chosen", "other"):
+            instance = {"instanceId": name, "hostName": "h"}
+            await engine.execute(
+                lambda instance=instance: engine.catalog.instances.register(TENANT, owner, instance, 0)
+            )  # type: ignore[misc]
+        item = engine.config.keys.named(TENANT, Draft("item", labels=LABELS))
+        assert item is not None
+        target = Target(instances=frozenset({"chosen"}))
+        await engine.execute(lambda: engine.config.releases.start(item, "a: new", target, 0))
+        revisions = set()
+        for _ in range(3):
+            for name, value in (("chosen", "new"), ("other", "old")):
+                place = Place(TENANT, "", name, LABELS)
+                view = await world.views.view(Asked(TENANT, Dimension.parse("cart@mall"), "", place))
+                assert view.merged() == {"a": value}
+                revisions.add(view.revision)
+        assert (parsed, len(revisions)) == (["item", "item"], 2)
 
 
 async def test_asking_in_vain_leaves_nothing_behind() -> None:

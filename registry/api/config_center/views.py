@@ -47,10 +47,14 @@ class _Flat:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The properties of one label set; `flat` has those of each item that had to be parsed by its id, to be used again."""
+    """The properties of one label set.
+
+    `flat` has those of each item that had to be parsed by its id, to be used again; beside the one that counts, the one before it, since
+    while a value is being released, some clients ask for the old and some for the new one.
+    """
 
     listing: Listing
-    flat: Mapping[str, _Flat]
+    flat: Mapping[str, Sequence[_Flat]]
     properties: Properties
 
 
@@ -148,7 +152,7 @@ class Views:
             known = ready.flat if ready is not None else {}
             return self._made(key, listing, {item.key_id: await _flat(item, known) for item in _typed(listing)})
 
-    def _made(self, key: tuple[str, Labels], listing: Listing, flat: Mapping[str, _Flat]) -> _Group:
+    def _made(self, key: tuple[str, Labels], listing: Listing, flat: Mapping[str, Sequence[_Flat]]) -> _Group:
         group = _Group(listing, flat, _laid_over(listing, flat))
         _keep(self._groups, key, group)
         return group
@@ -170,13 +174,13 @@ def _keep(ready: dict[K, V], key: K, value: V) -> None:
     ready[key] = value
 
 
-def _laid_over(listing: Listing, flat: Mapping[str, _Flat]) -> Properties:
+def _laid_over(listing: Listing, flat: Mapping[str, Sequence[_Flat]]) -> Properties:
     """The properties of all items, in the order of their last changes, as Java clients of KIE lay them over each other."""
     properties: dict[str, str] = {}
     for item in sorted(listing.items, key=lambda item: item.revision):
         if item.enabled:
             parsed = flat.get(item.key_id)
-            properties |= _properties(item) if parsed is None else parsed.properties
+            properties |= _properties(item) if parsed is None else parsed[0].properties
     return properties
 
 
@@ -184,9 +188,10 @@ def _typed(listing: Listing) -> Iterator[KeyValue]:
     return (item for item in listing.items if item.enabled and item.draft.value_type in _TYPED)
 
 
-async def _flat(item: KeyValue, known: Mapping[str, _Flat]) -> _Flat:
-    former = known.get(item.key_id)
-    return former if former is not None and former.item is item else _Flat(item, await _parsed(item))
+async def _flat(item: KeyValue, known: Mapping[str, Sequence[_Flat]]) -> Sequence[_Flat]:
+    former = known.get(item.key_id, ())
+    found = next((flat for flat in former if flat.item == item), None) or _Flat(item, await _parsed(item))
+    return (found, *(flat for flat in former if flat is not found))[:2]
 
 
 async def _parsed(item: KeyValue) -> Properties:
