@@ -15,7 +15,7 @@ from registry.engine.stream import Notice, Position
 from registry.errors import RegistryError, invalid
 
 _KEEP_ALIVE = 15.0
-_QUEUE = 10000
+_QUEUE = 20000
 _POSITION = re.compile(r"(\d{1,18})(?:\.(\d{1,18}))?", re.ASCII)
 
 
@@ -43,8 +43,7 @@ class EventStreams:
             gap = self._engine.stream.gap(after, tenant)
             if gap is not None:
                 waiting.frames.append(_frame(gap))
-            for notice in self._engine.stream.since(after):
-                waiting.take(notice)
+            waiting.frames += [_frame(notice) for notice in self._engine.stream.since(after) if waiting.wants(notice)]
         leave = self._engine.stream.listen(waiting.take)
         self._open.add(waiting)
         try:
@@ -84,9 +83,13 @@ class _Waiting:
         self.frames: list[bytes] = []
         self.filled = asyncio.Event()
 
+    def wants(self, notice: Notice) -> bool:
+        """Whether it is of the client's tenant and service."""
+        return notice.tenant == self._tenant and (not self._service or notice.service == self._service)
+
     def take(self, notice: Notice) -> None:
-        """Keep a notice for the client if it is of its tenant and service; cut the client off if too many wait."""
-        if notice.tenant != self._tenant or (self._service and notice.service != self._service):
+        """Keep a notice for the client if it wants it; cut the client off if too many wait beside what it had missed."""
+        if not self.wants(notice):
             return
         if len(self.frames) < _QUEUE:
             self.frames.append(_frame(notice))

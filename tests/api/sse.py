@@ -49,10 +49,10 @@ class Events:
 
 
 @contextlib.asynccontextmanager
-async def event_stream(client: Client, after: str = "", **query: str) -> AsyncIterator[Events]:
+async def event_stream(client: Client, last_id: str = "", **query: str) -> AsyncIterator[Events]:
     """The stream of the client's domain, from now on or from after an id."""
     named = {"domain": client._headers["X-Domain-Name"], **query}
-    headers = {"Last-Event-ID": after} if after else {}
+    headers = {"Last-Event-ID": last_id} if last_id else {}
     async with client.session.get(f"{client.url}/waggle/v1/events", params=named, headers=headers) as response:
         assert response.status == 200, await response.text()
         assert response.content_type == "text/event-stream"
