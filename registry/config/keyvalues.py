@@ -40,13 +40,14 @@ class KeyValues:
         """Create a key-value. Raises 400001, 409001, 422001."""
         check_draft(draft)
         self.check_room(tenant, 1)
-        if self.named(tenant, draft) is not None:
+        key_id = id_of(tenant, draft.key, draft.labels)
+        if key_id in self._state.table(tenant).by_id:
             raise ConfigError(409001, "kv already exists")
-        return self._create(tenant, draft, now)
+        return self._create(tenant, key_id, draft, now)
 
-    def _create(self, tenant: str, draft: Draft, now: int) -> KeyValue:
-        revision, seconds = self._state.ledger.next_revision(), now // 1000
-        created = KeyValue.of(tenant, draft, created=(revision, seconds), updated=(revision, seconds))
+    def _create(self, tenant: str, key_id: str, draft: Draft, now: int) -> KeyValue:
+        updated = self._state.ledger.next_revision(), now // 1000
+        created = KeyValue.of(tenant, draft, created=updated, updated=updated, key_id=key_id)
         self._state.put(None, created, now)
         return created
 
@@ -63,10 +64,11 @@ class KeyValues:
         Raises 400001, 422001.
         """
         check_draft(draft, ANY_KEY)
-        before = self.named(tenant, draft)
+        key_id = id_of(tenant, draft.key, draft.labels)
+        before = self._state.table(tenant).by_id.get(key_id)
         if before is None:
             self.check_room(tenant, 1)
-            return self._create(tenant, draft, now)
+            return self._create(tenant, key_id, draft, now)
         return before if before.draft == draft else self._replace(before, draft, now)
 
     def delete(self, tenant: str, key_id: str, now: int) -> None:
@@ -89,8 +91,7 @@ class KeyValues:
 
     def _replace(self, before: KeyValue, draft: Draft, now: int) -> KeyValue:
         created = before.create_revision, before.create_time
-        after = KeyValue.of(
-            before.tenant, draft, created=created, updated=(self._state.ledger.next_revision(), now // 1000)
-        )
+        updated = self._state.ledger.next_revision(), now // 1000
+        after = KeyValue.of(before.tenant, draft, created=created, updated=updated, key_id=before.key_id)
         self._state.put(before, after, now)
         return after

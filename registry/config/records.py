@@ -51,9 +51,11 @@ class KeyValue:
     encoded: bytes
 
     @classmethod
-    def of(cls, tenant: str, draft: Draft, *, created: tuple[int, int], updated: tuple[int, int]) -> KeyValue:
-        """Build the record; `created` and `updated` are a revision and unix seconds each."""
-        name = id_of(tenant, draft.key, draft.labels)
+    def of(
+        cls, tenant: str, draft: Draft, *, created: tuple[int, int], updated: tuple[int, int], key_id: str = ""
+    ) -> KeyValue:
+        """Build the record; `created` and `updated` are a revision and unix seconds each, `key_id` is its id, where that is known."""
+        name = key_id or id_of(tenant, draft.key, draft.labels)
         document = {
             "id": name,
             "key": draft.key,

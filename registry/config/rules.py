@@ -6,7 +6,7 @@ A refusal names every part that breaks its rule, in the words that clients of KI
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from registry.config.records import VALUE_TYPES, Draft
@@ -101,35 +101,29 @@ def _broken(field: str, rule: str) -> str:
     return f"validate failed, field: {field}, rule: {rule}"
 
 
-def _refuse(broken: Iterable[str]) -> None:
-    detail = " | ".join(broken)
-    if detail:
-        raise ConfigError(400001, detail)
+def _refuse(broken: Sequence[str]) -> None:
+    if broken:
+        raise ConfigError(400001, " | ".join(broken))
 
 
-def _broken_text(field: str, text: str, most: int, rule: Rule) -> Iterator[str]:
+def _broken_text(field: str, text: str, most: int, rule: Rule) -> Sequence[str]:
     """A text that is too long is not matched: one refusal of a part is enough."""
-    if len(text) > most:
-        yield _broken(field, f"max = {most}")
-    else:
-        yield from _unlike(field, text, rule)
+    return _too_long(field, text, most) or _unlike(field, text, rule)
 
 
-def _too_long(field: str, text: str, most: int) -> Iterator[str]:
-    if len(text) > most:
-        yield _broken(field, f"max = {most}")
+def _too_long(field: str, text: str, most: int) -> Sequence[str]:
+    return (_broken(field, f"max = {most}"),) if len(text) > most else ()
 
 
-def _unlike(field: str, text: str, rule: Rule) -> Iterator[str]:
-    if not rule.pattern.fullmatch(text):
-        yield _broken(field, rule.shown)
+def _unlike(field: str, text: str, rule: Rule) -> Sequence[str]:
+    return () if rule.pattern.fullmatch(text) else (_broken(field, rule.shown),)
 
 
-def _broken_labels(owner: str, labels: Mapping[str, str], most: int) -> Iterator[str]:
+def _broken_labels(owner: str, labels: Mapping[str, str], most: int) -> Sequence[str]:
     if len(labels) > most:
-        yield _broken(f"{owner}.Labels", f"max = {most}")
-        return
+        return (_broken(f"{owner}.Labels", f"max = {most}"),)
+    broken: list[str] = []
     for name, value in labels.items():
         field = f"{owner}.Labels[{name[:LONGEST_ID]}]"
-        yield from _unlike(field, name, _LABEL_NAME)
-        yield from _unlike(field, value, _LABEL_VALUE)
+        broken += (*_unlike(field, name, _LABEL_NAME), *_unlike(field, value, _LABEL_VALUE))
+    return broken

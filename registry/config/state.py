@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain, combinations
 from typing import NamedTuple, TypeAlias
 
@@ -128,9 +128,8 @@ class State:
 
     def _touch(self, record: Kept) -> None:
         self._revisions[_domain(record.tenant)] = self.ledger.revision
-        self._ready.pop(Topic(record.tenant, record.label_set, True), None)
-        for subset in _subsets(record.label_set):
-            self._ready.pop(Topic(record.tenant, subset, False), None)
+        for topic in _topics_with(record.tenant, record.label_set):
+            self._ready.pop(topic, None)
 
 
 def list_body(total: int, items: Iterable[KeyValue]) -> bytes:
@@ -147,9 +146,12 @@ def _candidates(table: Table, labels: Labels) -> Iterable[Labels]:
     return min((table.by_label.get(label, set()) for label in labels), key=len, default=table.groups)
 
 
-def _subsets(labels: Labels) -> Iterator[Labels]:
+@lru_cache(maxsize=1024)
+def _topics_with(tenant: str, labels: Labels) -> Sequence[Topic]:
+    """The topics that list what has these labels. Few sets of labels are in use, and each again and again."""
     sizes = range(len(labels) + 1)
-    return map(frozenset, chain.from_iterable(combinations(labels, size) for size in sizes))
+    subsets = chain.from_iterable(combinations(labels, size) for size in sizes)
+    return [Topic(tenant, labels, True), *(Topic(tenant, frozenset(subset), False) for subset in subsets)]
 
 
 def _index(table: Table, record: KeyValue) -> None:
