@@ -208,6 +208,7 @@ class HotProtocol(RequestHandler):
                     self._handler_waiter = asyncio.get_running_loop().create_future()
                     await self._handler_waiter
         self._handler_waiter = None
+        self.close()
         await super().shutdown(timeout)
 
     def cut(self) -> None:

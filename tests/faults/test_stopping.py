@@ -41,6 +41,7 @@ async def test_requests_in_flight_are_answered(hot: bool, tmp_path: Path) -> Non
         for number, connection in enumerate(connections):
             first = await connection.exchange(_registration(service, f"first{number}"))
             assert first.status == 200
+        started = asyncio.get_running_loop().time()
         for number, connection in enumerate(connections):
             connection.writer.write(_registration(service, f"i{number}"))
         await asyncio.gather(*(connection.writer.drain() for connection in connections))
@@ -51,6 +52,7 @@ async def test_requests_in_flight_are_answered(hot: bool, tmp_path: Path) -> Non
         for number, connection in enumerate(connections[1:], 1):
             acknowledged |= await _acknowledged(connection, f"i{number}")
         assert await _ended(engine) == 0
+        assert asyncio.get_running_loop().time() - started < 9, "less than shutdown_timeout: all have been answered"
         await engine.stop()
         await engine.start()
         async with client_of(engine.url) as client:
