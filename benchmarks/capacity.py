@@ -1,4 +1,4 @@
-"""What very many instances cost an engine: its memory, and the time until it answers again after it was killed."""
+"""What very many instances or key-values cost an engine: its memory, and the time until it answers again after it was killed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from benchmarks.config import config_scene_on
 from benchmarks.plan import Plan
 from benchmarks.results import SizeFigure
 from benchmarks.sample import LoadFailedError
@@ -13,12 +14,30 @@ from benchmarks.scene import Scene
 from benchmarks.server import own_engine, start
 from tests.engine import EngineProcess, client_of
 
-NAMES = ("memory", "restart")
+NAMES = ("memory", "restart", "config-memory")
 _INSTANCES_A_SERVICE = 100
 
 
 async def capacity(plan: Plan, chosen: Sequence[str], tell: Callable[[str], None]) -> Sequence[SizeFigure]:
-    """Fill an engine of its own, look at its memory on the way, kill it and start it again. Raises `LoadFailedError`."""
+    """Fill engines of its own and look at them. Raises `LoadFailedError`."""
+    figures: list[SizeFigure] = []
+    if {"memory", "restart"} & set(chosen):
+        figures += await _instances(plan, chosen, tell)
+    if "config-memory" in chosen:
+        figures.append(await _key_values(plan, tell))
+    return figures
+
+
+async def _key_values(plan: Plan, tell: Callable[[str], None]) -> SizeFigure:
+    about = f"memory with {plan.keys:,} key-values"
+    tell(about)
+    async with own_engine() as engine, config_scene_on(engine.url) as scene:
+        await scene.fill(plan.keys)
+        return SizeFigure("config-memory", about, plan.keys, _resident_mib(engine.pid), "MiB")
+
+
+async def _instances(plan: Plan, chosen: Sequence[str], tell: Callable[[str], None]) -> Sequence[SizeFigure]:
+    """Look at the memory on the way, kill the engine and start it again."""
     figures: list[SizeFigure] = []
     async with own_engine() as engine, client_of(engine.url) as client:
         scene, registered = Scene(client), 0

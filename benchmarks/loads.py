@@ -9,7 +9,7 @@ from benchmarks import wrk
 from benchmarks.plan import Plan
 from benchmarks.sample import Sample
 from benchmarks.scene import Scene, instance, numbered_instance, scene_on
-from benchmarks.server import Server
+from benchmarks.server import REGISTRY, Server
 
 Prepare = Callable[[Scene, Plan], Awaitable[Sequence[bytes]]]
 _BATCH = 100
@@ -22,6 +22,7 @@ class RequestLoad:
     name: str
     about: str
     prepare: Prepare
+    api: str = REGISTRY
 
     async def run(self, server: Server, plan: Plan, before: Sample | None) -> Sample:
         """One run on a scene of its own; `before` is the run before it. Raises `LoadFailedError`."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 class Plan:
     """`rounds` runs of each load, each of so many `seconds`, after a check of `check_seconds`; 0 seconds: the check is all there is.
 
-    `patience` is how many seconds a change may take to reach all watchers; `populations` are the numbers of instances that memory is
-    measured with.
+    `patience` is how many seconds a change may take to reach all watchers or pollers, `settle` how many the pollers get to begin their
+    polls; `populations` are the numbers of instances that memory is measured with, `keys` that of key-values.
     """
 
     rounds: int = 3
@@ -22,7 +22,22 @@ class Plan:
     changes: int = 100
     patience: float = 20.0
     populations: Sequence[int] = (10_000, 100_000)
+    keys: int = 10_000
+    pollers: int = 1000
+    polled_changes: int = 5
+    settle: float = 1.0
 
 
 FULL = Plan()
-QUICK = Plan(rounds=1, seconds=0, instances=100, watchers=20, changes=5, populations=(100, 300))
+QUICK = Plan(
+    rounds=1,
+    seconds=0,
+    instances=100,
+    watchers=20,
+    changes=5,
+    populations=(100, 300),
+    keys=200,
+    pollers=20,
+    polled_changes=2,
+    settle=0.1,
+)

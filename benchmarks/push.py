@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from benchmarks.plan import Plan
 from benchmarks.sample import LoadFailedError, Sample, percentile
 from benchmarks.scene import Scene, scene_on
-from benchmarks.server import Server
+from benchmarks.server import REGISTRY, Server
 
 _SOCKETS_A_CONSUMER = 10
 _OPEN_SECONDS = 20.0
@@ -102,6 +102,7 @@ class PushLoad:
 
     name: str
     about: str
+    api: str = REGISTRY
 
     async def run(self, server: Server, plan: Plan, _before: Sample | None) -> Sample:
         """One run on a scene of its own. Raises `LoadFailedError`."""

@@ -1,6 +1,7 @@
-"""What a real Service Center reaches on a machine like ours, and what the engine is to reach.
+"""What a real Service Center and a real KIE reach on a machine like ours, and what the engine is to reach.
 
-Service Center 2.2 with etcd 3.4 on 2 cores, wrk with one thread and 10 connections, median of three.
+Service Center 2.2 and KIE (commit fcacc0d) with etcd 3.4 on 2 cores, wrk with one thread and 10 connections, 32 for KIE's creates,
+median of three. One write to 1,000 long polls of KIE reached half of them after 0.99 s and the last after 1.81 s.
 """
 
 from __future__ import annotations
@@ -45,4 +46,9 @@ GOALS: Mapping[str, Goal] = {
     "register-again": Goal(10, 3_600, 8.9, 3),
     "register-new": Goal(10, 1_040, 25, 5),
     "watch-push": Goal(20),
+    "config-list": Goal(5, 2_900, 13, 5),
+    "config-unchanged": Goal(5),
+    "config-create": Goal(30, 830, None, 5),
+    "config-poll-1000": Goal(100),
+    "config-poll-5000": Goal(500),
 }

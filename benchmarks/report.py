@@ -82,8 +82,7 @@ def _row(results: Results, name: str, figure: LoadFigure) -> Sequence[str]:
     ]
     if results.against is None:
         return row
-    other = results.against.loads[name]
-    rate, _, p99 = _measured(other)
+    rate, _, p99 = _measured(results.against.loads.get(name, LoadFigure()))
     ratio = results.ratio(name)
     return [*row, rate, p99, f"{ratio:.2f}x" if ratio is not None else ""]
 

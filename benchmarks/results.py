@@ -92,7 +92,7 @@ class Results:
 
     def ratio(self, name: str) -> float | None:
         """How many times better the engine is than the other server: the median over the rounds."""
-        if self.against is None:
+        if self.against is None or name not in self.against.loads:
             return None
         ours, theirs = self.engine.loads[name], self.against.loads[name]
         pairs = (
@@ -108,5 +108,5 @@ class Results:
         return {**asdict(self), "ratios": ratios, "failures": list(self.failures)}
 
 
-PUSHED = frozenset(("watch-push",))
+PUSHED = frozenset(("watch-push", "config-poll-1000", "config-poll-5000"))
 """The loads whose measure is how soon, not how many."""

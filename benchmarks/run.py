@@ -10,17 +10,24 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from benchmarks import capacity
+from benchmarks.config import CONFIG_LOADS, ConfigLoad
 from benchmarks.loads import REQUEST_LOADS, RequestLoad
 from benchmarks.machine import machine, versions
 from benchmarks.plan import Plan
+from benchmarks.polls import POLL_LOADS, PollLoad
 from benchmarks.push import PushLoad
 from benchmarks.results import LoadFigure, Results, ServerFigures, SizeFigure
 from benchmarks.sample import LoadFailedError, Sample
 from benchmarks.server import Server, server_at
 
-Load = RequestLoad | PushLoad
+Load = RequestLoad | PushLoad | ConfigLoad | PollLoad
 Tell = Callable[[str], None]
-LOADS: Sequence[Load] = (*REQUEST_LOADS, PushLoad("watch-push", "change told to 1,000 watchers"))
+LOADS: Sequence[Load] = (
+    *REQUEST_LOADS,
+    PushLoad("watch-push", "change told to 1,000 watchers"),
+    *CONFIG_LOADS,
+    *POLL_LOADS,
+)
 NAMES: Sequence[str] = (*(load.name for load in LOADS), *capacity.NAMES)
 
 
@@ -72,10 +79,12 @@ async def _servers(order: Order) -> AsyncIterator[Sequence[Server]]:
 
 
 async def _measure(load: Load, servers: Sequence[Server], plan: Plan, tell: Tell) -> dict[str, LoadFigure]:
-    samples: dict[str, list[Sample]] = {server.label: [] for server in servers}
+    """The figures by server, without those of servers that do not speak the API."""
+    spoken = [server for server in servers if load.api in server.apis]
+    samples: dict[str, list[Sample]] = {server.label: [] for server in spoken}
     failures: dict[str, LoadFailedError] = {}
     for number in range(1, plan.rounds + 1):
-        for server in servers:
+        for server in spoken:
             if server.label in failures:
                 continue
             tell(f"{load.name} on {server.label}, round {number} of {plan.rounds}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,16 +14,23 @@ import aiohttp
 from benchmarks.sample import LoadFailedError, Sample
 from tests.engine import EngineProcess
 
+REGISTRY = "registry"
+"""What a server that is a Service Center speaks."""
+KIE = "config"
+"""What one that is a KIE speaks."""
+
+_VERSIONS = {REGISTRY: "/v4/default/registry/version", KIE: "/v1/health"}
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server by its address; `pid` is its process, where that is ours to look at."""
+    """A server by its address; `apis` are what it speaks, `pid` is its process, where that is ours to look at."""
 
     label: str
     url: str
     version: str
+    apis: Collection[str]
     pid: int | None = None
 
     def cpu_seconds(self) -> float | None:
@@ -66,20 +73,28 @@ async def start(engine: EngineProcess) -> None:
 async def server_at(url: str, label: str) -> AsyncIterator[Server]:
     """The server at an address, or an own engine where there is none. Raises `LoadFailedError` where none answers."""
     if url:
-        yield Server(label, url, await _version(url))
+        yield await _known(label, url, None)
         return
     async with own_engine() as engine:
-        yield Server(label, engine.url, await _version(engine.url), engine.pid)
+        yield await _known(label, engine.url, engine.pid)
+
+
+async def _known(label: str, url: str, pid: int | None) -> Server:
+    versions = {api: await _version(url + path) for api, path in _VERSIONS.items()}
+    spoken = {api: version for api, version in versions.items() if version}
+    if not spoken:
+        raise LoadFailedError(f"no Service Center answers at {url}, and no KIE")
+    return Server(label, url, next(iter(spoken.values())), tuple(spoken), pid)
 
 
 async def _version(url: str) -> str:
-    """What the server says of itself; every Service Center does."""
+    """What the server says of itself; empty where it does not speak the API."""
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
-            session.get(f"{url}/v4/default/registry/version") as response,
+            session.get(url) as response,
         ):
             facts = await response.json(content_type=None) if response.status == 200 else {}
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise LoadFailedError(f"no Service Center answers at {url}: {error}") from error
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return ""
     return str(facts.get("version", "")) if isinstance(facts, dict) else ""

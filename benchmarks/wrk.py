@@ -39,9 +39,9 @@ async def version() -> str:
     return text.split()[1]
 
 
-async def check(url: str, requests: Sequence[bytes], seconds: int) -> Sample:
+async def check(url: str, requests: Sequence[bytes], seconds: int, connections: int = CONNECTIONS) -> Sample:
     """Run a load and look at the status of every answer. Raises `LoadFailedError`."""
-    sample = await _load(url, requests, seconds, "counted")
+    sample = await _load(url, requests, seconds, connections, "counted")
     bad = {status: times for status, times in sample.statuses.items() if not (status[0] == "2" or status == "304")}
     if bad:
         seen = ", ".join(f"{times} of {status}" for status, times in bad.items())
@@ -49,20 +49,22 @@ async def check(url: str, requests: Sequence[bytes], seconds: int) -> Sample:
     return sample
 
 
-async def measure(url: str, requests: Sequence[bytes], seconds: int, checked: Sample) -> Sample:
+async def measure(
+    url: str, requests: Sequence[bytes], seconds: int, checked: Sample, connections: int = CONNECTIONS
+) -> Sample:
     """Run a load that was checked. Raises `LoadFailedError`, also where the answers are no longer of the size they were."""
-    sample = await _load(url, requests, seconds)
-    unfinished = CONNECTIONS / min(sample.count, checked.count)
+    sample = await _load(url, requests, seconds, connections)
+    unfinished = connections / min(sample.count, checked.count)
     if abs(sample.size / checked.size - 1) > 0.01 + unfinished:
         raise LoadFailedError(f"answers of {sample.size:.0f} bytes, where {checked.size:.0f} are right")
     return sample
 
 
-async def _load(url: str, requests: Sequence[bytes], seconds: int, *how: str) -> Sample:
+async def _load(url: str, requests: Sequence[bytes], seconds: int, connections: int, *how: str) -> Sample:
     with tempfile.TemporaryDirectory(prefix="waggle-benchmark-") as folder:
         file = Path(folder, "requests")
         _write(file, requests)
-        command = ("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(_SCRIPT), url)
+        command = ("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(_SCRIPT), url)
         async with asyncio.timeout(seconds + _GRACE_SECONDS):
             text, status = await _run(*command, "--", str(file), NUMBER.decode(), *how)
     line = text.rstrip().rpartition("\n")[2]

@@ -100,13 +100,72 @@ async def test_a_quick_run_has_every_figure(tmp_path: Path) -> None:
         assert f" {name} " in output
     sizes = [(size["name"], size["instances"], size["unit"]) for size in told["sizes"]]
     memory = [("memory", count, "MiB") for count in (0, *QUICK.populations)]
-    assert sizes == [*memory, ("restart", QUICK.populations[-1], "s")]
+    assert sizes == [*memory, ("restart", QUICK.populations[-1], "s"), ("config-memory", QUICK.keys, "MiB")]
     assert all(size["value"] > 0 for size in told["sizes"])
     assert {"processor", "processors", "memory_mib", "system"} <= set(told["machine"])
     assert {"python", "waggle-engine", "aiohttp", "uvloop", "wrk", "sqlite"} <= set(told["versions"])
     assert told["date"].startswith("20")
     assert told["engine"]["version"]
     assert told["failures"] == []
+
+
+async def _kie_alone(request: web.BaseRequest) -> web.StreamResponse:
+    """A KIE that is no Service Center, and whose lists are empty."""
+    if request.path == "/v1/health":
+        return web.json_response({"version": "0.1.0"})
+    if request.path.endswith("/file"):
+        items = json.loads(await request.read())["data"]
+        return web.json_response({"success": items, "failure": []})
+    if request.path.startswith("/v1/") and request.method == "GET":
+        return web.json_response({"total": 0, "data": []}, headers={"X-Kie-Revision": "7"})
+    return web.Response(status=204 if request.method == "DELETE" else 404)
+
+
+async def test_a_server_gets_the_loads_that_it_speaks(engine: EngineProcess) -> None:
+    """A KIE is compared where it can be, and nothing is said of the rest."""
+    async with _serving(_kie_alone) as url:
+        results = await run(Order(engine.url, url, ("heartbeat", "config-list")), QUICK, lambda _text: None)
+    assert results.against is not None
+    assert (set(results.engine.loads), set(results.against.loads)) == ({"heartbeat", "config-list"}, {"config-list"})
+    assert results.against.version == "0.1.0"
+    assert results.failures == []
+    assert results.ratio("heartbeat") is None
+    assert (results.ratio("config-list") or 0) > 0
+    assert "| heartbeat |" in markdown(results)
+
+
+async def test_polls_that_are_not_told_or_refused_fail() -> None:
+    """The change that nobody hears of, and the server that does not wait."""
+
+    async def deaf(request: web.BaseRequest) -> web.StreamResponse:
+        if "wait" in request.query and "revision=7" in request.query_string:
+            await asyncio.Event().wait()
+        if request.method in ("POST", "PUT"):
+            return web.json_response({"id": "x"})
+        return await _kie_alone(request)
+
+    async def hasty(request: web.BaseRequest) -> web.StreamResponse:
+        if "wait" in request.query:
+            return web.Response(status=429)
+        return await deaf(request)
+
+    order = {"only": ("config-poll-1000",)}
+    async with _serving(deaf) as url:
+        results = await run(Order(url, **order), replace(QUICK, patience=0.5), lambda _text: None)
+    assert "20 pollers were not told" in results.failures[0]
+    async with _serving(hasty) as url:
+        results = await run(Order(url, **order), QUICK, lambda _text: None)
+    assert "a poll was answered b'HTTP/1.1 429" in results.failures[0]
+
+
+async def test_nothing_is_left_of_the_configuration(engine: EngineProcess, client: Client) -> None:
+    """What a load creates, it takes away, in every project that it used."""
+    only = ("config-list", "config-create", "config-poll-1000")
+    results = await run(Order(engine.url, only=only), QUICK, lambda _text: None)
+    assert (len(results.engine.loads), results.failures) == (3, [])
+    _, health, _ = await client.call("GET", "/v1/health", None, 200)
+    assert health["total_kv_count"] == 0  # type: ignore[index]
+    assert int(health["revision"]) > 200  # type: ignore[index]
 
 
 async def test_two_servers_get_the_same_load_and_are_compared(engine: EngineProcess) -> None:
