@@ -177,5 +177,12 @@ class Route:
     sample: Mapping[str, object] | None = None
     answers: str = JSON_TYPE
     failures: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The handler's name with its module's, as metrics tell it: `instances.register`."""
+        handler = self.handler
+        return f"{handler.__module__.rpartition('.')[2]}.{handler.__qualname__.rpartition('.')[2]}"
+
     section: str = ""
     refused: Callable[[Refusal], Refusal] = as_it_is

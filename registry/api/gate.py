@@ -124,8 +124,7 @@ class Gate:
             reply = error_reply(call.route.refused(RegistryError(500003, type(error).__name__)))
         if reply.status >= 500:
             self._engine.alarms.activate(INTERNAL, f"{call.request.method} {call.route.path}")
-        name = call.route.handler.__qualname__
-        self.observe(call.request.method, reply.status, name, domain, time.perf_counter() - started)
+        self.observe(call.request.method, reply.status, call.route.name, domain, time.perf_counter() - started)
         return reply
 
     async def _read_body(self, request: web.BaseRequest, limit: int) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
@@ -24,6 +24,7 @@ from registry.engine import Engine
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 _MOST_DOMAINS = 100
+_LONGEST_DOMAIN = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,9 @@ class Metrics(Collector):
         self._requests = Counter(
             "service_center_http_request_total", "Requests answered", labels, registry=self.registry
         )
+        self._successes = Counter(
+            "service_center_http_success_total", "Requests answered, 5xx aside", labels, registry=self.registry
+        )
         self._durations = Histogram(
             "service_center_http_request_durations_seconds",
             "Seconds from a whole request to its answer",
@@ -63,7 +67,7 @@ class Metrics(Collector):
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self._children: dict[tuple[str, int, str, str], Counter] = {}
+        self._children: dict[tuple[str, int, str, str], Sequence[Counter]] = {}
         self._timed: dict[str, Histogram] = {}
         self._domains: set[str] = set()
         self._journal_bytes = 0
@@ -73,14 +77,17 @@ class Metrics(Collector):
 
     def observe(self, method: str, status: int, api: str, domain: str, seconds: float) -> None:
         """Count one request."""
+        domain = domain[:_LONGEST_DOMAIN]
         if domain not in self._domains:
             domain = domain if len(self._domains) < _MOST_DOMAINS else "other"
             self._domains.add(domain)
         key = (method, status, api, domain)
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = self._requests.labels(method, status, api, domain, self._instance)
-        child.inc()
+        children = self._children.get(key)
+        if children is None:
+            counters = (self._requests, self._successes) if status < 500 else (self._requests,)
+            children = self._children[key] = [counter.labels(*key, self._instance) for counter in counters]
+        for child in children:
+            child.inc()
         timed = self._timed.get(api)
         if timed is None:
             timed = self._timed[api] = self._durations.labels(api, self._instance)
@@ -183,6 +190,7 @@ class Metrics(Collector):
             ("service_center_notify_publish", "Events pushed to watchers", watchers.sockets.published),
             ("waggle_watchers_cut_off", "Watchers that did not read and were dropped", watchers.sockets.overflowed),
             ("waggle_config_polls_woken", "Requests whose wait a change ended", self._sources.pollers.woken),
+            ("waggle_requests_unreadable", "Requests that were no HTTP", self._sources.server.unreadable),
             ("waggle_connections_refused", "Connections above max_connections", self._sources.server.refused),
         )
         yield from (CounterMetricFamily(name, about, value) for name, about, value in rows)
