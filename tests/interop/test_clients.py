@@ -67,6 +67,39 @@ GO = COMMON | {
     "applications are listed",
     "service is unregistered",
 }
+JAVA_CONFIG = {
+    "kie: nothing is there yet",
+    "kie: the revision is a number",
+    "kie: a text item is one property",
+    "kie: a yaml item is its properties",
+    "kie: a properties item is its properties",
+    "kie: the same revision is not changed",
+    "kie task: the first pull has it",
+    "kie task: service is heard of",
+    "kie task: version is heard of",
+    "kie task: custom is heard of",
+    "kie task: a deletion uncovers what is below",
+    "config center: an item of the application",
+    "config center: a yaml item is its properties",
+    "config center: the most specific wins",
+    "config center: the same revision is not changed",
+    "config center: what others have changes nothing",
+    "config center task: its own write is heard of",
+}
+GO_CONFIG = {
+    "nothing is there yet",
+    "a key is created",
+    "it cannot be created twice",
+    "a bad key is refused",
+    "it is read by its id",
+    "an unknown id is not there",
+    "it is changed",
+    "it is found by a prefix",
+    "the same revision is no change",
+    "a change ends the wait",
+    "a wait without a change ends",
+    "it is gone once deleted",
+}
 
 
 async def run(*command: str, folder: Path, seconds: float) -> tuple[int, str]:
@@ -122,4 +155,30 @@ async def test_go_library_works_against_the_engine(tmp_path: Path) -> None:
     good, failed = checks(output)
     assert not failed, failed
     assert good == GO, output
+    assert status == 0
+
+
+async def test_java_config_libraries_work_against_the_engine(tmp_path: Path) -> None:
+    """config-kie-client and config-center-client 2.8.25: their calls, and their tasks with changes seen live."""
+    status, output = await run(tool("mvn"), "-q", "-B", "package", folder=HERE / "java", seconds=600)
+    assert status == 0, output
+    async with running_engine(tmp_path / "data") as engine:
+        command = (tool("java"), "-cp", "target/classes:target/lib/*", "waggle.ConfigCheck", engine.url)
+        status, output = await run(*command, folder=HERE / "java", seconds=240)
+    good, failed = checks(output)
+    assert not failed, failed
+    assert good == JAVA_CONFIG, output
+    assert status == 0
+
+
+async def test_go_config_library_works_against_the_engine(tmp_path: Path) -> None:
+    """kie-client v0.2.0: all its calls, and a change seen while it waits."""
+    folder = HERE / "go_config"
+    status, output = await run(tool("go"), "build", "-o", "bin/configcheck", ".", folder=folder, seconds=600)
+    assert status == 0, output
+    async with running_engine(tmp_path / "data") as engine:
+        status, output = await run("bin/configcheck", engine.url, folder=folder, seconds=120)
+    good, failed = checks(output)
+    assert not failed, failed
+    assert good == GO_CONFIG, output
     assert status == 0
