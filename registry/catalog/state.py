@@ -124,7 +124,7 @@ class State:
             self._forget_answers(service)
 
     def _exchange_service(self, before: Service | None, after: Service | None) -> None:
-        if before is not None:
+        if before is not None and (after is None or _index_keys(before) != _index_keys(after)):
             tenant = self.tenant(before.tenant)
             del tenant.services[before.service_id]
             _unindex(tenant.by_name, before.key, before.version)
@@ -169,6 +169,11 @@ class State:
         self._answers.drop(service.tenant, service.key)
         if service.alias:
             self._answers.drop(service.tenant, service.key._replace(name=service.alias))
+
+
+def _index_keys(service: Service) -> tuple[ProviderKey, str, str]:
+    """Where a service is found. One that changes in other ways keeps its place in every list."""
+    return service.key, service.version, service.alias
 
 
 def _unindex(index: dict[ProviderKey, Versions], key: ProviderKey, version: str) -> None:

@@ -133,3 +133,14 @@ def test_two_sets_that_share_newest_and_number_have_two_revisions() -> None:
     after = catalog.discovery.find(TENANT, tagged)
     assert len(_found(before.body)) == len(_found(after.body)) == 2
     assert before.revision != after.revision
+
+
+def test_a_service_that_changes_keeps_its_place_in_lists() -> None:
+    """And so do its instances in the answer of a find."""
+    catalog, services = _catalog([(version, {}) for version in VERSIONS])
+    listed = [service.service_id for service in catalog.services.list(TENANT, with_shared=False)]
+    before = catalog.discovery.find(TENANT, Query(KEY)).body
+    catalog.services.set_properties(TENANT, services["1.0.0"], {"a": "b"}, 1)
+    catalog.tags.replace(TENANT, services["1.2.0"], {"t": "v"}, 1)
+    assert [service.service_id for service in catalog.services.list(TENANT, with_shared=False)] == listed
+    assert catalog.discovery.find(TENANT, Query(KEY)).body == before
