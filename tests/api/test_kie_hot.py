@@ -263,3 +263,17 @@ async def test_lists_under_a_stream_of_writes_show_only_what_is_stored(shared_en
 
     asked = await asyncio.gather(write(), read(), read())
     assert min(asked[1:]) > 5
+
+
+async def test_whoever_creates_is_named_on_every_way(shared_engine: EngineProcess, kie: Kie) -> None:
+    """The audit log knows the address of who created what, and the name where one is given."""
+    async with connect(shared_engine.port) as connection:
+        for number in range(4):
+            named = {"X_Waggle_Author": "ann"} if number == 3 else {}
+            body = b'{"key":"k%d"}' % number
+            row = request("POST", f"{kie.path}/kv", body, Content_Type=JSON_TYPE, **named)
+            assert (await connection.exchange(row)).status == 200
+    origin = kie.url.partition("/v1/")[0]
+    async with kie.session.get(f"{origin}/waggle/v1/audit?project={kie.project}&kind=config") as response:
+        changes = (await response.json())["changes"]
+    assert [change["author"] for change in changes] == ["ann@127.0.0.1", *["127.0.0.1"] * 3]
