@@ -41,6 +41,22 @@ async def test_events_are_read_as_they_were_appended(journal: Journal) -> None:
         assert await all_of(journal, after=9) == []
 
 
+async def test_hostile_text_is_stored_as_text(journal: Journal) -> None:
+    """Whatever a client puts into a name or a body is never part of a statement."""
+    hostile = [
+        "'); DROP TABLE event; --",
+        '"; DELETE FROM event; --',
+        "%s ? :through {0} \\",
+        "\x00\n\r\t",
+        "\N{GRINNING FACE}" * 3,
+    ]
+    events = [Event(number, 0, text, text.encode(), 0, text) for number, text in enumerate(hostile, 1)]
+    async with opened(journal):
+        await journal.append(events)
+        await journal.compact(1)
+        assert await all_of(journal) == events
+
+
 async def test_long_appends_are_read_in_bounded_batches_and_in_order(journal: Journal) -> None:
     events = [Event(number, 0, f"k{number}", b"x", 0) for number in range(1, 12_001)]
     async with opened(journal):
