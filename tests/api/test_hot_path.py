@@ -17,7 +17,7 @@ def _undated(raw: bytes) -> bytes:
     return re.sub(rb"Date: [^\r]+", b"Date: -", raw)
 
 
-async def _hot_answers(client: Client) -> float:
+async def hot_answers(client: Client) -> float:
     """How many requests the hot path has answered."""
     async with client.session.get(f"{client.url}/metrics") as response:
         text = await response.text()
@@ -75,7 +75,7 @@ async def _revision(connection: RawConnection) -> str:
 async def _paced(connection: RawConnection, client: Client, data: bytes) -> bytes:
     """The answer to a request; another one is answered after it, so that the engine is done with the first and idle."""
     answer = await connection.exchange(data)
-    await _hot_answers(client)
+    await hot_answers(client)
     return answer.raw
 
 
@@ -87,12 +87,12 @@ async def test_both_ways_answer_byte_for_byte_alike(tmp_path: Path) -> None:
             await World(client).build()
             async with connect(engine.port) as connection:
                 revision = await _revision(connection)
-                before = await _hot_answers(client)
+                before = await hot_answers(client)
                 answers[hot] = {
                     name: [await _paced(connection, client, data) for _ in range(4)]
                     for name, data in _requests(revision).items()
                 }
-                used = await _hot_answers(client) - before
+                used = await hot_answers(client) - before
             assert (used > 0) == hot
             assert not hot or used >= 2 * (len(answers[hot]) - 1)
     for name, rows in answers[True].items():
@@ -162,7 +162,7 @@ async def test_clients_that_ask_the_same_in_other_bytes_are_all_answered(engine:
                 for kind in ("heartbeat", "batch", "find"):
                     answer = await connection.exchange(hot[kind].replace(b"Host: engine\r\n", agent))
                     assert (answer.status, b"errMessage" in answer.body) == (200, False), (kind, name)
-        assert await _hot_answers(client) >= 2 * 3 * len(clients)
+        assert await hot_answers(client) >= 2 * 3 * len(clients)
         await client.call("DELETE", "/microservices/provider-id/instances/i1", None, 200)
         for name in clients:
             agent = b"Host: engine\r\nUser-Agent: " + name.encode() + b"\r\n"
