@@ -115,7 +115,8 @@ class PushLoad:
             arrivals = _Arrivals(plan.watchers)
             async with _watching(scene, consumers, plan.watchers, arrivals):
                 path = f"/microservices/{owner}/instances/{name}/status"
-                return await _sample(scene, path, plan, arrivals)
+                spent = server.cpu_seconds()
+                return server.with_cpu(await _sample(scene, path, plan, arrivals), spent)
 
 
 @contextlib.asynccontextmanager
