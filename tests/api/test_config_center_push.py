@@ -46,7 +46,10 @@ async def go(
 ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
     """go-archaius: no header of its own at all, and a raw `@`; so it is always in domain `default`."""
     target = f"{url}{path}/refresh/items?dimensionsInfo=cart@{app}%231.0.0"
-    async with aiohttp.ClientSession(skip_auto_headers=["User-Agent"]) as session, session.ws_connect(target) as opened:
+    async with (
+        aiohttp.ClientSession(skip_auto_headers=["User-Agent"]) as session,
+        session.ws_connect(target, autoping=False) as opened,
+    ):
         yield opened
 
 
@@ -145,6 +148,20 @@ async def test_nobody_is_told_of_what_it_does_not_see(center: Center) -> None:
         assert await _nothing_more(of_production)
 
 
+async def test_a_change_that_shows_nowhere_is_not_told(default_api: Client) -> None:
+    """A disabled item of the client's own labels, and everyone's value where the application has its own."""
+    center = Center(default_api)
+    labels = {"app": center.app, "environment": ""}
+    document = {"key": f"of.{center.app}", "value": "own", "status": "enabled", "labels": labels}
+    await default_api.call("POST", "/v1/default/kie/kv", document, 200)
+    async with go(default_api.url, center.app) as opened:
+        disabled = {**document, "key": "disabled", "status": "disabled"}
+        await default_api.call("POST", "/v1/default/kie/kv", disabled, 200)
+        await center.write("application", **{f"of.{center.app}": "everyone's"})
+        assert await _nothing_more(opened)
+        await center.delete("application", f"of.{center.app}")
+
+
 async def _nothing_more(opened: aiohttp.ClientWebSocketResponse) -> bool:
     """Whether the next that comes is the answer to a ping: all frames before it would come before it."""
     await opened.ping(b"last")
@@ -177,14 +194,14 @@ async def test_pings_are_answered_and_none_is_sent(center: Center) -> None:
     service = await center.api.service("watching")
     watcher = f"{center.api.registry}/microservices/{service}/watcher"
     async with java(center) as opened:
-        for payload in (b"", b"keepalive"):
-            await opened.ping(payload)
-            message = await opened.receive(timeout=5)
-            assert (message.type, message.data) == (aiohttp.WSMsgType.PONG, payload)
         for _ in range(2):
             async with center.api.session.ws_connect(watcher, autoping=False, headers=center.headers) as pinged:
                 assert (await pinged.receive(timeout=10)).type is aiohttp.WSMsgType.PING
         assert await _nothing_more(opened), "others were pinged twice meanwhile"
+        for payload in (b"", b"keepalive"):
+            await opened.ping(payload)
+            message = await opened.receive(timeout=5)
+            assert (message.type, message.data) == (aiohttp.WSMsgType.PONG, payload)
 
 
 async def test_what_is_no_handshake_is_refused(shared_engine: EngineProcess) -> None:
