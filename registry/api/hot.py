@@ -48,6 +48,7 @@ _PLAIN_HEADERS = frozenset(
 )
 _LONGEST_HEAD = 4096
 _MOST_HEADS = 20000
+_BYTES_AN_ENTRY = 1024
 _CONTROL = re.compile(rb"[\x00-\x08\n-\x1f\x7f]")
 _LEARNED = frozenset((instances.heartbeat, instances.heartbeats, instances.register, discovery.find))
 
@@ -93,6 +94,7 @@ class HotPath:
         self._bodies: dict[tuple[bytes, bytes, bytes], Beats] = {}
         self._body_lines: set[bytes] = set()
         self._owners: dict[tuple[bytes, bytes], tuple[str, str]] = {}
+        self._bytes = 0
         self.config: HotConfig | None = None
         self.date = b""
         self._empty = self.wire(EMPTY)
@@ -199,7 +201,7 @@ class HotPath:
         """A registration that changed nothing only renews the lease when it comes again, unless it may update."""
         if self._engine.catalog.limits.instance_update_on_register:
             return
-        self._make_room()
+        self._make_room(len(data))
         instance = self._engine.catalog.instances.get(*owner, name)
         self._repeats[data] = Beats("register", [instance.lease], self.wire(reply))
 
@@ -230,8 +232,8 @@ class HotPath:
             self.config.learn(call)
         if handler not in _LEARNED or call.route.tenancy is not Tenancy.V4:
             return
-        self._make_room()
         line = line_of(call)
+        self._make_room(len(line) + len(call.body))
         domain = call.header("X-Domain-Name").encode("utf-8", "surrogateescape")
         if handler is instances.heartbeat:
             self._learn_beat(call, line, domain)
@@ -242,8 +244,11 @@ class HotPath:
         elif handler is instances.register:
             self._learn_owner(call, line, domain)
 
-    def _make_room(self) -> None:
-        if self.entries >= self._size:
+    def _make_room(self, size: int) -> None:
+        """Start anew where there are too many entries, or where those since the last time were of more than a kilobyte on average."""
+        self._bytes += size
+        if self.entries >= self._size or self._bytes > self._size * _BYTES_AN_ENTRY:
+            self._bytes = size
             self._repeats.clear()
             self._beats.clear()
             self._finds.clear()
