@@ -120,9 +120,8 @@ def _schema_of_shape(shape: Shape) -> Schema:
         "type": "object",
         "properties": {member.name: _schema_of_member(member) for member in shape.members},
     }
-    if shape.required:
-        schema["required"] = sorted(shape.required)
-    return schema
+    required = sorted(name for name in shape.required if not shape.by_name[name].default)
+    return {**schema, "required": required} if required else schema
 
 
 def _schema_of_member(member: Member) -> Schema:
