@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import signal
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -77,3 +79,38 @@ async def test_nothing_acknowledged_is_lost_and_nothing_deleted_comes_back(seed:
         async with client_of(engine.url) as client:
             for worker in workers:
                 await worker.check(client, f"seed {seed}, after a stop in order")
+
+
+async def _killed_during(task: asyncio.Task[Any], engine: EngineProcess, seconds: float) -> None:
+    """Kill the engine that the task starts or stops after so many seconds, if it is there."""
+    await asyncio.wait([task], timeout=seconds)
+    if engine.process is not None:
+        with contextlib.suppress(ProcessLookupError):
+            engine.process.send_signal(signal.SIGKILL)
+    await asyncio.wait([task])
+    task.exception()
+    await engine.kill()
+
+
+@pytest.mark.parametrize("seed", [1])
+async def test_a_kill_at_any_moment_of_a_start_or_stop_costs_nothing(seed: int, tmp_path: Path) -> None:
+    """While the folder is made, the file created, the journal replayed, the log checkpointed and removed."""
+    chance = random.Random(seed)
+    engine = EngineProcess(tmp_path / "data")
+    names: set[str] = set()
+    try:
+        for number in range(7):
+            starting = asyncio.create_task(engine.start())
+            await _killed_during(starting, engine, chance.uniform(0.2, 1.2))
+            await engine.start()
+            async with client_of(engine.url) as client:
+                _, listed, _ = await client.call("GET", "/microservices", None, 200)
+                found = {service["serviceName"] for service in listed.get("services", [])}  # type: ignore[attr-defined]
+                assert found == names, f"seed {seed}, start {number}"
+                names.add(f"service{number}")
+                await client.service(f"service{number}")
+            stopping = asyncio.create_task(engine.stop())
+            await _killed_during(stopping, engine, chance.uniform(0, 0.1))
+    finally:
+        if engine.process is not None and engine.process.returncode is None:
+            await engine.kill()
