@@ -6,6 +6,7 @@ async with Microservice(ServiceSettings.load(name="greeter")) as service:
 """
 
 from governance.sdk.client import EngineError, EngineUnavailableError
+from governance.sdk.configuration import Change, Configuration, ConfigurationError
 from governance.sdk.heartbeat import Heartbeats
 from governance.sdk.microservice import Microservice
 from governance.sdk.model import Instance
@@ -14,6 +15,9 @@ from governance.sdk.settings import DataCenter, ServiceSettings, SettingsError
 from governance.sdk.stopping import until_stopped
 
 __all__ = [
+    "Change",
+    "Configuration",
+    "ConfigurationError",
     "DataCenter",
     "EngineError",
     "EngineUnavailableError",

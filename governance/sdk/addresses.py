@@ -20,10 +20,10 @@ class AddressPool:
     """
 
     def __init__(self, addresses: Sequence[str], start: int = 0) -> None:
-        self._addresses = tuple(addresses)
-        self._failures = dict.fromkeys(self._addresses, 0)
+        self.addresses = tuple(addresses)
+        self._failures = dict.fromkeys(self.addresses, 0)
         self._resting: set[str] = set()
-        self._current = start % len(self._addresses)
+        self._current = start % len(self.addresses)
 
     @property
     def resting(self) -> Sequence[str]:
@@ -32,22 +32,22 @@ class AddressPool:
 
     def order(self) -> Sequence[str]:
         """The addresses to try for one call, the best first; all where every one rests."""
-        turned = [*self._addresses[self._current :], *self._addresses[: self._current]]
+        turned = [*self.addresses[self._current :], *self.addresses[: self._current]]
         return [address for address in turned if address not in self._resting] or turned
 
     def worked(self, address: str) -> None:
         """It answered: it does not rest, and is the one to stay with."""
         self._failures[address] = 0
         self._resting.discard(address)
-        self._current = self._addresses.index(address)
+        self._current = self.addresses.index(address)
 
     def failed(self, address: str) -> None:
         """It did not answer, or only that it cannot: the third time in a row lets it rest."""
         self._failures[address] += 1
         if self._failures[address] >= _FAILURES:
             self._resting.add(address)
-        if self._addresses[self._current] == address:
-            self._current = (self._current + 1) % len(self._addresses)
+        if self.addresses[self._current] == address:
+            self._current = (self._current + 1) % len(self.addresses)
 
     async def probe(self, healthy: Callable[[str], Awaitable[bool]]) -> None:
         """Let the resting addresses that are healthy be used again, when another fails."""

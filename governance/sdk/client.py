@@ -88,7 +88,7 @@ class CenterClient:
 
     async def register_service(self, service: Json) -> str:
         """Register a service; its id."""
-        answer = _good(await self._call("POST", "/microservices", {"service": service}))
+        answer = good(await self._call("POST", "/microservices", {"service": service}))
         return _named(answer, "serviceId")
 
     async def knows_service(self, service_id: str) -> bool:
@@ -96,26 +96,26 @@ class CenterClient:
         answer = await self._call("GET", f"/microservices/{service_id}")
         if answer.status == 400 and answer.body.get("errorCode") == SERVICE_GONE:
             return False
-        _good(answer)
+        good(answer)
         return True
 
     async def set_service_properties(self, service_id: str, properties: Json) -> None:
         """Replace the service's properties."""
-        _good(await self._call("PUT", f"/microservices/{service_id}/properties", {"properties": properties}))
+        good(await self._call("PUT", f"/microservices/{service_id}/properties", {"properties": properties}))
 
     async def schema_summaries(self, service_id: str) -> Mapping[str, str]:
         """The summary of every uploaded schema by id."""
-        answer = _good(await self._call("GET", f"/microservices/{service_id}/schemas"))
-        return {str(row["schemaId"]): str(row.get("summary", "")) for row in _rows(answer.body, "schemas")}
+        answer = good(await self._call("GET", f"/microservices/{service_id}/schemas"))
+        return {str(row["schemaId"]): str(row.get("summary", "")) for row in rows_of(answer.body, "schemas")}
 
     async def upload_schema(self, service_id: str, schema_id: str, content: str, summary: str) -> None:
         """Store one schema."""
         body = {"schema": content, "summary": summary}
-        _good(await self._call("PUT", f"/microservices/{service_id}/schemas/{schema_id}", body))
+        good(await self._call("PUT", f"/microservices/{service_id}/schemas/{schema_id}", body))
 
     async def register_instance(self, service_id: str, instance: Json) -> str:
         """Register an instance; its id."""
-        answer = _good(await self._call("POST", f"/microservices/{service_id}/instances", {"instance": instance}))
+        answer = good(await self._call("POST", f"/microservices/{service_id}/instances", {"instance": instance}))
         return _named(answer, "instanceId")
 
     async def instance(self, service_id: str, instance_id: str) -> Json:
@@ -126,17 +126,17 @@ class CenterClient:
 
     async def unregister_instance(self, service_id: str, instance_id: str) -> None:
         """Take an instance out."""
-        _good(await self._call("DELETE", f"/microservices/{service_id}/instances/{instance_id}"))
+        good(await self._call("DELETE", f"/microservices/{service_id}/instances/{instance_id}"))
 
     async def set_status(self, service_id: str, instance_id: str, status: str) -> None:
         """Set an instance's status."""
         path = f"/microservices/{service_id}/instances/{instance_id}/status"
-        _good(await self._call("PUT", path, query={"value": status}))
+        good(await self._call("PUT", path, query={"value": status}))
 
     async def heartbeat(self, service_id: str, instance_id: str) -> None:
         """Renew one lease."""
         path = f"/microservices/{service_id}/instances/{instance_id}/heartbeat"
-        _good(await self._call("PUT", path, timeout=self._settings.heartbeat_timeout))
+        good(await self._call("PUT", path, timeout=self._settings.heartbeat_timeout))
 
     async def heartbeats(self, instances: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
         """Renew many leases, 500 in one call; those that the engine does not know."""
@@ -144,8 +144,8 @@ class CenterClient:
         for first in range(0, len(instances), _LARGEST_BATCH):
             batch = instances[first : first + _LARGEST_BATCH]
             body = {"instances": [{"serviceId": owner, "instanceId": name} for owner, name in batch]}
-            answer = _good(await self._call("PUT", "/heartbeats", body, timeout=self._settings.heartbeat_timeout))
-            rows = _rows(answer.body, "instances")
+            answer = good(await self._call("PUT", "/heartbeats", body, timeout=self._settings.heartbeat_timeout))
+            rows = rows_of(answer.body, "instances")
             unknown += [
                 (str(row.get("serviceId")), str(row.get("instanceId"))) for row in rows if row.get("errMessage")
             ]
@@ -157,7 +157,7 @@ class CenterClient:
         if not consumer_id:
             query["env"] = self._settings.environment
         answer = await self._call("GET", "/instances", query=query, headers={"X-ConsumerId": consumer_id})
-        return answer if answer.status == 304 else _good(answer)
+        return answer if answer.status == 304 else good(answer)
 
     def watch_urls(self, service_id: str) -> Sequence[str]:
         """Where a service is told of changes, the best address first."""
@@ -173,32 +173,58 @@ class CenterClient:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109  it bounds each address, not the call
     ) -> Answer:
-        named = {**self.headers, **(headers or {})}
-        data = orjson.dumps(body) if body is not None else None
-        bound = aiohttp.ClientTimeout(total=timeout or self._settings.request_timeout)
-        unable: Answer | None = None
-        failure: Exception | None = None
-        for address in self.pool.order():
-            url = address + self._root + path
-            try:
-                async with self.session.request(
-                    method, url, data=data, params=query, headers=named, timeout=bound
-                ) as response:
-                    answer = await _read(response)
-                if answer.status < 500:
-                    self.pool.worked(address)
-                    return answer
-                unable = answer
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                failure = error
-            self.pool.failed(address)
-        if unable is not None:
-            return unable
-        raise EngineUnavailableError(_why(self._settings.addresses, failure)) from failure
+        return await call(
+            self.session,
+            self.pool,
+            (method, self._root + path),
+            body,
+            query=list((query or {}).items()),
+            headers={**self.headers, **(headers or {})},
+            seconds=timeout or self._settings.request_timeout,
+        )
+
+
+async def call(
+    session: aiohttp.ClientSession,
+    pool: AddressPool,
+    method_and_path: tuple[str, str],
+    body: Json | None = None,
+    *,
+    query: Sequence[tuple[str, str]],
+    headers: Mapping[str, str],
+    seconds: float,
+) -> Answer:
+    """Try one address after another until one answers, each for so many seconds; an answer of 500 or above is given where none is better.
+
+    Raises `EngineUnavailableError`.
+    """
+    method, path = method_and_path
+    data = orjson.dumps(body) if body is not None else None
+    bound = aiohttp.ClientTimeout(total=seconds)
+    unable: Answer | None = None
+    failure: Exception | None = None
+    for address in pool.order():
+        try:
+            async with session.request(
+                method, address + path, data=data, params=query, headers=headers, timeout=bound
+            ) as response:
+                answer = await _read(response)
+            if answer.status < 500:
+                pool.worked(address)
+                return answer
+            unable = answer
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            failure = error
+        pool.failed(address)
+    if unable is not None:
+        return unable
+    raise EngineUnavailableError(_why(pool.addresses, failure)) from failure
 
 
 async def _read(response: aiohttp.ClientResponse) -> Answer:
-    return Answer(response.status, _json(await response.read()), response.headers.get("X-Resource-Revision", ""))
+    named = response.headers
+    revision = named.get("X-Resource-Revision", "") or named.get("X-Kie-Revision", "")
+    return Answer(response.status, _json(await response.read()), revision)
 
 
 def _why(addresses: Sequence[str], failure: Exception | None) -> str:
@@ -220,7 +246,8 @@ def tls_context(settings: ServiceSettings) -> ssl.SSLContext | bool:
     return context
 
 
-def _good(answer: Answer) -> Answer:
+def good(answer: Answer) -> Answer:
+    """The answer, if it is 200. Raises `EngineError`."""
     if answer.status == 200:
         return answer
     code, message = str(answer.body.get("errorCode", "")), str(answer.body.get("errorMessage", ""))
@@ -242,6 +269,7 @@ def _json(payload: bytes) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def _rows(body: Json, name: str) -> Sequence[Json]:
+def rows_of(body: Json, name: str) -> Sequence[Json]:
+    """The objects of a list in an answer; what is none is left out."""
     rows = body.get(name)
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []

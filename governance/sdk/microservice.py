@@ -13,6 +13,7 @@ import aiohttp
 
 from governance.sdk.addresses import AddressPool, is_healthy
 from governance.sdk.client import CenterClient, EngineUnavailableError, NotRunningError, tls_context
+from governance.sdk.configuration import Configuration
 from governance.sdk.discovery import Discovery, Listener
 from governance.sdk.heartbeat import Clock, Heartbeats, Pause, pause_for
 from governance.sdk.membership import Membership
@@ -54,6 +55,8 @@ class Microservice:
         self._watch = Watch(self._client, self._discovery, self._forgotten)
         self.http = Session(self._discovery, settings.app, start)
         """Calls services by name."""
+        self.config = Configuration(settings, self.instance_id, pause=pause, clock=clock)
+        """What the engine's config centre says to this service, now."""
 
     @property
     def service_id(self) -> str:
@@ -128,6 +131,7 @@ class Microservice:
             timeout=aiohttp.ClientTimeout(total=60, sock_connect=CONNECT_SECONDS),
         )
         self.http.open_with(await self._stack.enter_async_context(to_services))
+        await self._stack.enter_async_context(self.config)
 
     def _forgotten(self) -> None:
         self._discovery.doubt()
@@ -136,6 +140,8 @@ class Microservice:
     async def _while_registered(self, service_id: str) -> None:
         # The engine pushes what a registered service has asked for, so all is asked for again.
         self._discovery.want_all()
+        # A gradual release reaches instances that are registered.
+        self.config.ask_again()
         if self.settings.watch:
             await self._watch.run(service_id, self._pause)
 

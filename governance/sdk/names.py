@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 _REGISTRY = "servicecomb.service.registry."
 _SPRING = "spring.cloud.servicecomb."
+_KIE = "servicecomb.kie."
 _TLS = "ssl.registry.consumer."
 
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -61,6 +62,14 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "request_timeout": (_REGISTRY + "client.timeout.request",),
     "watch": (_REGISTRY + "instance.watch", _SPRING + "discovery.watch"),
     "empty_protection": (_REGISTRY + "instance.empty.protection",),
+    "config": (_SPRING + "config.enabled",),
+    "config_addresses": (_KIE + "serverUri", _SPRING + "config.serverAddr"),
+    "config_wait": (_KIE + "pollingWaitTime", _SPRING + "config.kie.pollingWaitTimeInSeconds"),
+    "config_timeout": ("waggle.config.timeout",),
+    "config_label": (_KIE + "customLabel", _SPRING + "config.kie.customLabel"),
+    "config_label_value": (_KIE + "customLabelValue", _SPRING + "config.kie.customLabelValue"),
+    "config_cache": ("waggle.config.cache",),
+    "config_secrets": ("waggle.config.secrets",),
     "tls_ca": ("servicecomb." + _TLS + "caFile", _TLS + "caFile"),
     "tls_cert": ("servicecomb." + _TLS + "certFile", _TLS + "certFile"),
     "tls_key": ("servicecomb." + _TLS + "keyFile", _TLS + "keyFile"),

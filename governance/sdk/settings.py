@@ -25,6 +25,8 @@ DEFAULT_FILE = Path("microservice.yaml")
 Status: TypeAlias = Literal["UP", "DOWN", "STARTING", "TESTING", "OUTOFSERVICE"]
 
 _NAME = r"^[a-zA-Z0-9]([a-zA-Z0-9_\-.]*[a-zA-Z0-9])?$"
+_LABEL = r"^([a-zA-Z0-9]([a-zA-Z0-9_\-.]{0,30}[a-zA-Z0-9])?)?$"
+_LABEL_VALUE = r"^([a-zA-Z0-9]([a-zA-Z0-9_\-.]{0,158}[a-zA-Z0-9])?)?$"
 _ENVIRONMENT = r"^(development|testing|acceptance|production)?$"
 
 
@@ -130,6 +132,26 @@ class ServiceSettings(BaseModel):
     watch: bool = Field(True, description="Whether to be told of changes at once, over a websocket.")
     empty_protection: bool = Field(
         False, description="Whether the last known instances are kept when the engine says that there is none."
+    )
+    config: bool = Field(True, description="Whether to read configuration from the engine.")
+    config_addresses: Annotated[tuple[Address, ...], BeforeValidator(_listed)] = Field(
+        (), description="Addresses of the configuration's engine; none: those of `addresses`."
+    )
+    config_wait: float = Field(
+        20.0, gt=0, le=300, description="Seconds that the engine may wait for a change before it answers a poll."
+    )
+    config_timeout: float | None = Field(
+        None, gt=0, description="Seconds to wait for the configuration at the start; none: do not wait."
+    )
+    config_label: str = Field(
+        "public", pattern=_LABEL, description="Name of the label that the strongest items have; none: no such items."
+    )
+    config_label_value: str = Field("", pattern=_LABEL_VALUE, description="Value of that label.")
+    config_cache: str = Field(
+        "~/.cache/waggle", description="Folder for the last known configuration; empty: it is not kept."
+    )
+    config_secrets: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        ("/run/secrets",), description="Folders whose files a value may refer to."
     )
     tls_ca: str = Field("", description="PEM file of the authority of the engine's certificate.")
     tls_cert: str = Field("", description="PEM file of the certificate to show to the engine.")

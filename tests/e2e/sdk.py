@@ -23,8 +23,14 @@ class Place:
 
 
 def settings(name: str, place: Place, **given: object) -> ServiceSettings:
-    """Settings of a service of application shop, quick enough for tests; pulling is out of the way."""
-    quick = {"heartbeat_interval": 0.5, "pull_interval": 3600, "register_timeout": 20, "host_name": "test"}
+    """Settings of a service of application shop, quick enough for tests; pulling is out of the way, nothing is kept on disk."""
+    quick = {
+        "heartbeat_interval": 0.5,
+        "pull_interval": 3600,
+        "register_timeout": 20,
+        "host_name": "test",
+        "config_cache": "",
+    }
     where = {"app": "shop", "addresses": place.url, "domain": place.domain}
     return ServiceSettings(name=name, **{**where, **quick, **given})  # type: ignore[arg-type]
 

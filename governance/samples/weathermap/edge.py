@@ -1,4 +1,4 @@
-"""edge-service: the one entry. `/{service}/…` goes to an instance of that service, found by discovery."""
+"""edge-service: the one entry. `/{service}/…` goes to an instance of that service, found by discovery; `/board` is configured."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 
+from governance.samples.weathermap.board import board_of
 from governance.samples.weathermap.service import health
 from governance.sdk import Microservice, NoInstanceError
 from governance.sdk.logs import logger
@@ -56,8 +57,12 @@ def edge_service(service: Microservice) -> web.Application:
             log.warning("edge.failed", service=name, error=str(error))
             return _error(502, f"{name} could not be reached")
 
+    async def board(_request: web.Request) -> web.Response:
+        return web.json_response(board_of(service.config).model_dump())
+
     app = web.Application(client_max_size=_LARGEST_BODY)
-    app.add_routes([web.get("/health", health), web.route("*", "/{service}/{rest:.*}", forward)])
+    app.add_routes([web.get("/health", health), web.get("/board", board)])
+    app.add_routes([web.route("*", "/{service}/{rest:.*}", forward)])
     return app
 
 

@@ -50,10 +50,11 @@ class Plan:
     def members(self) -> list[Member]:
         """The processes, in the order in which they start."""
         page_needs = {"SERVICE_ADDR": f"127.0.0.1:{self.edge_port}"}
+        service_needs = {"WAGGLE_CONFIG_CACHE": str(self.folder / "configuration")}
         return [
             self._engine(),
             *(
-                Member(shown, self._command(name, port), page_needs if name == "weathermapweb" else {})
+                Member(shown, self._command(name, port), page_needs if name == "weathermapweb" else service_needs)
                 for shown, name, port in self._services()
             ),
         ]

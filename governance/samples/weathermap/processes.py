@@ -64,7 +64,7 @@ class Fleet:
         """The command line that starts a process again."""
         member = next(member for member in self._members if member.name == name)
         additions = [f"{key}={shlex.quote(value)}" for key, value in member.environment.items()]
-        return " ".join([*additions, shlex.join(member.command)])
+        return " ".join([*(["env", *additions] if additions else []), shlex.join(member.command)])
 
     async def _wait_for(self, name: str) -> None:
         await self._running[name].wait()

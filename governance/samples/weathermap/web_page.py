@@ -1,7 +1,8 @@
-"""weathermapweb: the page, and its one question to the edge. It is no registered service: it only knows SERVICE_ADDR."""
+"""weathermapweb: the page, and its two questions to the edge. It is no registered service: it only knows SERVICE_ADDR."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 
 import aiohttp
@@ -31,8 +32,14 @@ def weathermapweb(service_address: str) -> web.Application:
 
     async def data(request: web.Request) -> web.Response:
         wanted = {name: request.query[name] for name in ("city", "user") if request.query.get(name)}
+        return await ask("/fusionweather/show", wanted)
+
+    async def board(_request: web.Request) -> web.Response:
+        return await ask("/board", {})
+
+    async def ask(path: str, query: Mapping[str, str]) -> web.Response:
         try:
-            async with request.app[session].get(f"{edge}/fusionweather/show", params=wanted) as answer:
+            async with app[session].get(edge + path, params=query) as answer:
                 return web.Response(status=answer.status, body=await answer.read(), content_type="application/json")
         except (aiohttp.ClientError, TimeoutError, OSError):
             return web.json_response({"error": f"the edge at {edge} does not answer"}, status=502)
@@ -50,6 +57,7 @@ def weathermapweb(service_address: str) -> web.Application:
     app.add_routes(
         [
             web.get("/weathermapweb/ui/fusionweatherdata", data),
+            web.get("/weathermapweb/ui/board", board),
             web.get("/health", health),
             web.get("/", page),
             web.get("/{name}", page),

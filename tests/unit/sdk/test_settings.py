@@ -164,6 +164,10 @@ def test_every_key_works_in_a_file_and_as_a_variable(field: str, tmp_path: Path)
         "request_timeout": "7",
         "watch": "false",
         "empty_protection": "true",
+        "config": "false",
+        "config_addresses": "http://a:1",
+        "config_wait": "7",
+        "config_timeout": "7",
     }
     value = sample.get(field, "other")
     name = {} if field == "name" else {"name": "cart"}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import aiohttp
 from aiohttp import web
 
-from governance.sdk import ServiceSettings, Session
+from governance.sdk import Configuration, ServiceSettings, Session
 from tests.unit.sdk.known import Known
 
 
@@ -21,6 +21,7 @@ class Service:
     settings: ServiceSettings = field(default_factory=lambda: ServiceSettings(name="sample", version="0.0.9"))
     instance_id: str = "i-1"
     http: Session | None = None
+    config: Configuration = field(default_factory=lambda: Configuration(ServiceSettings(name="sample")))
 
 
 @contextlib.asynccontextmanager

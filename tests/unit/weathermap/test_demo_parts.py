@@ -100,7 +100,7 @@ async def test_a_fleet_tells_who_ends_by_itself_and_how_to_start_it_again(tmp_pa
         async with asyncio.timeout(20):
             assert await ended.get() == "ends"
         assert fleet.obituary("ends") == f"ends has ended with status 3; the end of {tmp_path}/ends.log:\nyes it's"
-        assert fleet.revival("ends").startswith(f"ADDED='yes it'\"'\"'s' {sys.executable} -c ")
+        assert fleet.revival("ends").startswith(f"env ADDED='yes it'\"'\"'s' {sys.executable} -c ")
 
 
 async def test_a_member_that_cannot_start_ends_the_others(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 
 const REFRESH = 2000;
 const REMEMBERED = 60;
-const CITIES = ["Shenzhen", "Beijing", "Shanghai", "Berlin", "London", "New York", "Nairobi", "Sydney"];
+const BOARD_REFRESH = 700;
+const PATIENCE = 3000;
 const SKIES = ["clear", "clouds", "rain", "thunderstorm", "snow", "mist"];
 const SVG = "http://www.w3.org/2000/svg";
 const byId = (id) => document.getElementById(id);
@@ -171,16 +172,52 @@ async function refresh() {
   }
 }
 
+function mark() {
+  const city = byId("city").value.trim();
+  for (const button of byId("places").children) button.setAttribute("aria-pressed", button.textContent === city);
+}
+
 function ask() {
   const city = byId("city").value.trim();
   if (!city) return;
   const query = new URLSearchParams({ city });
   if (byId("user").value) query.set("user", byId("user").value);
   history.replaceState(null, "", `?${query}`);
-  for (const button of byId("places").children) button.setAttribute("aria-pressed", button.textContent === city);
+  mark();
   waiting("current");
   waiting("forecast");
   refresh();
+}
+
+// The board is drawn again only where it differs, so that who goes through the cities with the keyboard keeps their place.
+function showBoard({ banner = "", cities = [] }) {
+  if (byId("banner").textContent !== banner) byId("banner").textContent = banner;
+  const text = JSON.stringify(cities);
+  if (shown.board === text) return;
+  shown.board = text;
+  byId("cities").replaceChildren(...cities.map((city) => element("option", city)));
+  byId("places").replaceChildren(...cities.map((city) => {
+    const button = element("button", city);
+    button.type = "button";
+    button.addEventListener("click", () => { byId("city").value = city; ask(); });
+    return button;
+  }));
+  mark();
+}
+
+// Without an answer the board stays as it is: what is wrong is told below it, by the weather's own question.
+async function readBoard() {
+  try {
+    const answer = await fetch("weathermapweb/ui/board", { signal: AbortSignal.timeout(PATIENCE) });
+    if (answer.ok) showBoard(await answer.json());
+  } catch {
+    return;
+  }
+}
+
+async function followBoard() {
+  if (!document.hidden) await readBoard();
+  setTimeout(followBoard, BOARD_REFRESH);
 }
 
 function schedule() {
@@ -189,21 +226,17 @@ function schedule() {
   if (byId("auto").checked) timer = setInterval(() => { if (!document.hidden && !underWay) refresh(); }, REFRESH);
 }
 
-function begin() {
-  for (const city of CITIES) {
-    byId("cities").append(element("option", city));
-    const button = element("button", city);
-    button.type = "button";
-    button.addEventListener("click", () => { byId("city").value = city; ask(); });
-    byId("places").append(button);
-  }
+async function begin() {
   const query = new URLSearchParams(location.search);
-  byId("city").value = query.get("city") || CITIES[0];
+  byId("city").value = query.get("city") || "";
   byId("user").value = query.get("user") || "";
   byId("ask").addEventListener("submit", (event) => { event.preventDefault(); ask(); });
   byId("auto").addEventListener("change", schedule);
+  await readBoard();
+  byId("city").value ||= byId("places").firstChild?.textContent || "Shenzhen";
   ask();
   schedule();
+  followBoard();
 }
 
 begin();

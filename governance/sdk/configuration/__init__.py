@@ -1,0 +1,7 @@
+"""Watched configuration: what the engine's config centre says to this service, now. See docs/sdk.md."""
+
+from governance.sdk.configuration.configuration import Configuration
+from governance.sdk.configuration.listeners import Change
+from governance.sdk.configuration.references import ConfigurationError
+
+__all__ = ["Change", "Configuration", "ConfigurationError"]
