@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import aiohttp
@@ -11,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from registry.cli.client import EngineClient, EngineRefusedError, NoEngineError, ask, cause, fail
+from registry.cli.client import EngineClient, EngineRefusedError, NoEngineError, ask, cause, fail, printable
 from registry.cli.options import Look
 from registry.cli.show import Row, endpoints, part, text
 
@@ -97,12 +98,18 @@ def _line(event: Row, service: Row) -> Text:
         text(instance, "status"),
         *endpoints(instance),
         text(event, "reason"),
+        *_item(part(event, "item")),
     )
     return Text.assemble(
         (_clock(event.get("at")), "dim"),
         (f" {text(event, 'kind'):>10} {action:<6} ", _STYLES.get(action, "magenta")),
         " ".join(fact for fact in facts if fact),
     )
+
+
+def _item(item: Row) -> Sequence[str]:
+    labels = " ".join(f"{printable(name)}={printable(str(value))}" for name, value in part(item, "labels").items())
+    return [text(item, "key"), f"[{labels}]"] if item else []
 
 
 def _clock(milliseconds: object) -> str:

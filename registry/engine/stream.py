@@ -10,6 +10,8 @@ from typing import TypeAlias
 import orjson
 
 from registry.catalog.records import CatalogChange, Instance, Service
+from registry.config.records import KeyValue
+from registry.config.targets import Release
 from registry.ledger import Change
 
 _REMEMBERED = 10000
@@ -112,16 +114,28 @@ def _notice_of(change: Change | Notice) -> Notice | None:
     match record:
         case Instance():
             service = change.service if isinstance(change, CatalogChange) else None
-            body: Mapping[str, object] = {"instance": orjson.Fragment(record.encoded)}
+            facts: Mapping[str, object] = {"instance": orjson.Fragment(record.encoded)}
+            return _notice(change, "instance", record.tenant, service, facts)
         case Service():
-            service, body = record, {}
-        case _:
-            return None
-    kind = "instance" if isinstance(record, Instance) else "service"
+            return _notice(change, "service", record.tenant, record, {})
+        case KeyValue():
+            draft = record.draft
+            return _notice(change, "config", record.tenant, None, _item_facts(draft.key, draft.labels))
+        case Release():
+            return _notice(change, "release", record.tenant, None, _item_facts(record.key, record.labels))
+    return None
+
+
+def _notice(change: Change, kind: str, tenant: str, service: Service | None, facts: Mapping[str, object]) -> Notice:
     data: dict[str, object] = {"revision": change.revision, "at": change.at, "kind": kind, "action": change.action}
-    data |= {"tenant": record.tenant, "service": _service_facts(service) if service else {}, **body}
+    data |= {"tenant": tenant, "service": _service_facts(service) if service else {}, **facts}
     name = service.key.name if service else ""
-    return Notice((change.revision, 0), record.tenant, name, f"{kind}.{change.action}", orjson.dumps(data))
+    return Notice((change.revision, 0), tenant, name, f"{kind}.{change.action}", orjson.dumps(data))
+
+
+def _item_facts(key: str, labels: Mapping[str, str]) -> Mapping[str, object]:
+    """Which item: its value may be a secret, and is asked for by whoever may read it."""
+    return {"item": {"key": key, "labels": labels}}
 
 
 def _service_facts(service: Service) -> Mapping[str, str]:

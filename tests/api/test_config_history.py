@@ -139,3 +139,14 @@ async def test_history_outlives_a_killed_engine(tmp_path_factory: pytest.TempPat
         await engine.start()
         assert await own.ok("GET", "history", *NAMED) == before
         assert len(before["versions"]) == 3
+
+
+async def test_changes_are_told_as_events_without_their_values(own: OwnConfig, shared_engine: EngineProcess) -> None:
+    async with own.session.get(f"{shared_engine.url}/waggle/v1/events", params={"project": own.project}) as stream:
+        await stream.content.readuntil(b"\n\n")
+        await own.put("banner", "s3cret", LABELS)
+        await own.ok("DELETE", "items", *NAMED)
+        told = [(await stream.content.readuntil(b"\n\n")).decode() for _ in range(2)]
+    assert [block.split("event: ")[1].split("\n")[0] for block in told] == ["config.CREATE", "config.DELETE"]
+    assert all('"item":{"key":"banner","labels":{"app":"mall","environment":""}}' in block for block in told)
+    assert "s3cret" not in "".join(told)
