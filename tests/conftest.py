@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 import pytest_asyncio
 
 from tests.engine import SHARED, Client, EngineProcess, client_of, running_engine
+
+# Where the tests run in the background of a shell, as CI may do, SIGINT is ignored, and so it would be in every process that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest_asyncio.fixture
