@@ -9,6 +9,7 @@ import re
 from aiohttp import web
 
 from registry.api.call import EVENTS_TYPE, Call
+from registry.api.connection import HotProtocol
 from registry.api.gate import common_headers
 from registry.engine import Engine
 from registry.engine.stream import Notice, Position
@@ -44,11 +45,15 @@ class EventStreams:
             if gap is not None:
                 waiting.frames.append(_frame(gap))
             waiting.frames += [_frame(notice) for notice in self._engine.stream.since(after) if waiting.wants(notice)]
+        protocol = call.request.protocol
+        assert isinstance(protocol, HotProtocol)  # noqa: S101  every connection is one
+        protocol.when_lost = waiting.filled.set
         leave = self._engine.stream.listen(waiting.take)
         self._open.add(waiting)
         try:
             return await self._serve(call, waiting)
         finally:
+            protocol.when_lost = None
             self._open.discard(waiting)
             leave()
 
