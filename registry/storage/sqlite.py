@@ -22,6 +22,7 @@ from registry.storage.sqlite_file import RESTORE, event_checksum, make_ready
 _ROWS_A_STATEMENT = 2000
 _ROWS_A_READ = 5000
 _COLUMNS = "revision, replaces, key, body, at, author, checksum"
+_TYPES = frozenset((int, int, str, body, int, str) for body in (bytes, type(None)))
 _IS_HISTORIC = "key GLOB 'config/*'"
 """Word for word the condition of the index `history`, without which SQLite would not use it."""
 _COMPACT = f"""
@@ -206,10 +207,8 @@ def _advice(error: Exception) -> str:
 
 
 def _is_as_stored(facts: list[Any], checksum: int) -> bool:
-    try:
-        return event_checksum(*facts) == checksum
-    except TypeError:  # a flipped bit can make a number of a text
-        return False
+    """Whether nothing was altered, the types included: a flipped bit can make a number or bytes of a text."""
+    return tuple(map(type, facts)) in _TYPES and event_checksum(*facts) == checksum
 
 
 def _row(event: Event) -> tuple[object, ...]:
