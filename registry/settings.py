@@ -104,6 +104,7 @@ class Settings(BaseModel):
     max_instance_body_bytes: Count = Field(5120, description="Largest body of an instance registration, in bytes.")
     max_properties_body_bytes: Count = Field(3072, description="Largest body of a properties update, in bytes.")
     max_config_body_bytes: Count = Field(2621440, description="Largest body of a configuration request, in bytes.")
+    max_answer_bytes: Count = Field(67108864, description="Largest answer of a batch find, in bytes.")
     max_header_bytes: Count = Field(32768, description="Longest header line, in bytes.")
     max_connections: Count = Field(20000, description="Most open connections; one more is dropped.")
     request_timeout: Annotated[float, Field(gt=0)] = Field(

@@ -19,6 +19,7 @@ class Limits:
     instance_properties: Mapping[str, str] = field(default_factory=dict)
     instance_update_on_register: bool = False
     schema_read_only: bool = False
+    max_answer_bytes: int = 64 * 2**20
     shared_services: frozenset[str] = frozenset()
     protection_min_instances: int = 5
     protection_ratio: float = 0.8

@@ -10,6 +10,7 @@ import pytest_asyncio
 from tests.engine import Client
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+SETTINGS = {"max_answer_bytes": 100_000}
 GONE = "Instance does not exist(leaseId not exist, instance not exist)"
 
 
@@ -204,3 +205,30 @@ async def test_the_engine_cannot_be_deleted(default_api: Client) -> None:
     assert (status, refused["errorCode"], refused["detail"]) == (400, "400001", "not allow to delete service center")  # type: ignore[index]
     _, body, _ = await default_api.call("DELETE", "/microservices", {"serviceIds": [own], "force": True}, 200)
     assert "not allow" in body["services"][0]["errMessage"]  # type: ignore[index]
+
+
+async def test_long_batches_are_refused_whole(api: Client, shop: Shop) -> None:
+    """Nobody's heartbeats wait for one request: 1,000 finds, 10,000 heartbeats, 1,000 instances with a service."""
+    beats = [{"serviceId": shop.cart, "instanceId": f"x{number}"} for number in range(10_001)]
+    many = {"service": {"serviceName": "many"}, "instances": [{"hostName": "h"}] * 1001}
+    for method, path, body in (
+        ("PUT", "/heartbeats", {"instances": beats}),
+        ("POST", "/instances/action?type=query", {"services": [_service("none")] * 1001}),
+        ("POST", "/microservices", many),
+    ):
+        status, answer, _ = await api.call(method, path, body)
+        assert (status, answer["errorCode"]) == (400, "400001"), path  # type: ignore[index]
+    await api.call("PUT", "/heartbeats", {"instances": beats[1:]}, 200)
+    assert await api.find("many") == []
+
+
+async def test_a_batch_find_that_would_answer_too_much_is_refused(api: Client, shop: Shop) -> None:
+    """`max_answer_bytes`: a short request can ask for the same list a thousand times. One that is unchanged costs nothing."""
+    answer = await shop.batch(services=[_service("cart")] * 100)
+    assert len(answer["services"]["updated"]) == 100
+    rev = answer["services"]["updated"][0]["rev"]
+    status, body, _ = await api.call("POST", "/instances/action?type=query", {"services": [_service("cart")] * 1000})
+    assert (status, body["errorCode"]) == (400, "400001")  # type: ignore[index]
+    assert "larger than 100000 bytes" in body["detail"]  # type: ignore[index]
+    again = await shop.batch(services=[_service("cart", rev)] * 1000)
+    assert len(again["services"]["notModified"]) == 1000

@@ -115,15 +115,29 @@ async def batch(call: Call) -> Reply:
     consumer = _consumer_id(call)
 
     def look() -> Mapping[str, object]:
-        parts = {}
+        parts, room = {}, _Room(call.engine.catalog.limits.max_answer_bytes)
         if isinstance(services, list) and services:
-            parts["services"] = _each(services, lambda item: _find_service(call, item["service"], consumer))
+            parts["services"] = _each(services, room, lambda item: _find_service(call, item["service"], consumer))
         if isinstance(instances, list) and instances:
-            parts["instances"] = _each(instances, lambda item: _find_instance(call, item["instance"], consumer))
+            parts["instances"] = _each(instances, room, lambda item: _find_instance(call, item["instance"], consumer))
         return parts
 
     _record(call, [_query(item["service"], consumer) for item in services] if isinstance(services, list) else [])
     return json_reply(await call.engine.read(look))
+
+
+class _Room:
+    """What is left of the largest answer: a short request can ask for the same long list many times."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._left = size
+
+    def take(self, size: int) -> None:
+        """Make room for so many bytes. Raises 400001 where there is none."""
+        self._left -= size
+        if self._left < 0:
+            raise invalid(f"the answer would be larger than {self._size} bytes; ask for less at once")
 
 
 def _query(wanted: Mapping[str, str], consumer: str) -> Query:
@@ -140,7 +154,7 @@ def _find_instance(call: Call, wanted: Mapping[str, str], consumer: str) -> Answ
     return make_answer((discovery.one(call.tenant, wanted["serviceId"], wanted["instanceId"], consumer),))
 
 
-def _each(items: Sequence[_Item], find_one: Callable[[_Item], Answer]) -> Mapping[str, object]:
+def _each(items: Sequence[_Item], room: _Room, find_one: Callable[[_Item], Answer]) -> Mapping[str, object]:
     failed: dict[int, tuple[RegistryError, list[int]]] = {}
     not_modified: list[int] = []
     updated: list[Mapping[str, object]] = []
@@ -153,6 +167,7 @@ def _each(items: Sequence[_Item], find_one: Callable[[_Item], Answer]) -> Mappin
         if item.get("rev") == answer.revision:
             not_modified.append(index)
         else:
+            room.take(len(answer.body))
             updated.append(_updated(index, answer))
     parts = {
         "failed": [_failure(error, indexes) for error, indexes in failed.values()],

@@ -65,6 +65,8 @@ def batch_of(body: bytes) -> Sequence[tuple[str, str]]:
         raise invalid("Request format invalid.")
     if None in beats:
         raise invalid("Request format invalid: an instance is null.")
+    if len(beats) > shapes.MOST_BEATS:
+        raise invalid(f"Request format invalid: {len(beats)} instances, of {shapes.MOST_BEATS} at most.")
     return list({(str(beat.get("serviceId", "")), str(beat.get("instanceId", ""))): None for beat in beats})
 
 

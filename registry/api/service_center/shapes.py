@@ -19,6 +19,10 @@ def _version_rule(pattern: str, minimum: int, maximum: int) -> Rule:
     return Rule(minimum, maximum, re.compile(pattern, re.ASCII), about, versioned=True)
 
 
+_MANY = 1000
+"""Most items of a list that the original does not bound: so many are done before anyone else notices."""
+MOST_BEATS = 10_000
+"""Most heartbeats of a batch."""
 NO_SPACE = r"[^\t\n\f\r ]*"
 NOT_BLANK = r"[\s\S]*[^\t\n\f\r ][\s\S]*"
 _VERSION = r"\d+(\.\d+){0,3}"
@@ -114,7 +118,7 @@ REGISTER_SERVICE = Shape(
     (
         Member("service", Kind.OBJECT, shape=SERVICE),
         Member("tags", Kind.MAP, rule=TAG_RULE, items=(0, 100)),
-        Member("instances", Kind.OBJECTS, shape=INSTANCE),
+        Member("instances", Kind.OBJECTS, shape=INSTANCE, items=(0, _MANY)),
     ),
 )
 REGISTER_INSTANCE = Shape("RegisterInstanceRequest", (Member("instance", Kind.OBJECT, shape=INSTANCE, required=True),))
@@ -180,8 +184,8 @@ FIND_INSTANCE = Shape(
 BATCH_FIND = Shape(
     "BatchFindInstancesRequest",
     (
-        Member("services", Kind.OBJECTS, shape=FIND_SERVICE),
-        Member("instances", Kind.OBJECTS, shape=FIND_INSTANCE),
+        Member("services", Kind.OBJECTS, shape=FIND_SERVICE, items=(0, _MANY)),
+        Member("instances", Kind.OBJECTS, shape=FIND_INSTANCE, items=(0, _MANY)),
     ),
 )
 _PROVIDER_VERSION = r"|(\d+(\.\d+){0,2}\+?)|(\d+(\.\d+){0,2}-\d+(\.\d+){0,2})|latest"
@@ -207,7 +211,7 @@ DEPENDENCY = Shape(
     "ConsumerDependency",
     (
         Member("consumer", Kind.OBJECT, shape=DEPENDENCY_CONSUMER, required=True),
-        Member("providers", Kind.OBJECTS, shape=DEPENDENCY_PROVIDER),
+        Member("providers", Kind.OBJECTS, shape=DEPENDENCY_PROVIDER, items=(0, _MANY)),
     ),
 )
 DEPENDENCIES = Shape(
