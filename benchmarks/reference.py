@@ -48,7 +48,7 @@ GOALS: Mapping[str, Goal] = {
     "watch-push": Goal(20),
     "config-list": Goal(5, 2_900, 13, 5),
     "config-unchanged": Goal(5),
-    "config-create": Goal(30, 830, None, 5),
+    "config-create": Goal(50, 830, None, 5),
     "config-poll-1000": Goal(100),
     "config-poll-5000": Goal(500),
 }

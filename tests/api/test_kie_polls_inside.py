@@ -1,8 +1,9 @@
-"""Long polls and time: the server runs in this process, on its own kind of loop, with clocks and bounds that a test can set."""
+"""Long polls from the inside: the server runs in this process, on its own kind of loop, with clocks and bounds that a test can set."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -136,3 +137,31 @@ def test_a_client_that_sends_on_and_on_is_not_read_on_and_on(tmp_path: Path) -> 
             assert {(await connection.read()).body for _ in range(count)} == {b'{"total":0,"data":[]}'}
 
     _serve(tmp_path / "data", True, test)
+
+
+@BOTH_WAYS
+def test_pollers_that_are_gone_leave_no_table_and_no_connection(hot: bool, tmp_path: Path) -> None:
+    """Of fifty projects, exact and open, those that vanish and those that are told: nothing is kept of any."""
+
+    async def test(server: Server, port: int) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            connections = [await stack.enter_async_context(connect(port)) for _ in range(100)]
+            for number, connection in enumerate(connections):
+                target = java_line(f"p{number // 2}", MALL, -1, "60s", exact=bool(number % 2))
+                first = await connection.exchange(request("GET", target, **JAVA_HEADERS))
+                target = target.replace("revision=-1", f"revision={first.header('X-Kie-Revision')}")
+                connection.writer.write(request("GET", target, **JAVA_HEADERS))
+            await _until(lambda: server.pollers.count == 100)
+            assert len(server.pollers._waits) == 100
+            assert len(server.pollers._open) == 50
+            body = orjson.dumps({"key": "k", "labels": MALL})
+            async with connect(port) as other:
+                row = request("POST", "/v1/p0/kie/kv", body, Content_Type=JSON_TYPE)
+                assert (await other.exchange(row)).status == 200
+            assert {(await connection.read()).status for connection in connections[:2]} == {200}
+            assert server.pollers.count == 98
+        await _until(lambda: server.pollers.count == 0)
+        assert (server.pollers._waits, server.pollers._open) == ({}, {})
+        await _until(lambda: not server._http.connections)
+
+    _serve(tmp_path / "data", hot, test)
