@@ -31,6 +31,7 @@ WEBSOCKET = ""
 """Stands for the content type of an answer that is a websocket."""
 NOTHING = "nothing"
 """Stands for the content type of a success that is 204."""
+_LONGEST_NAME = 256
 NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -117,7 +118,7 @@ class Call:
 
     @property
     def tenant(self) -> str:
-        """The tenant that the request is about."""
+        """The tenant that the request is about. Raises 400001 for names that are too long: they are part of every record's key."""
         if self.route.tenancy is Tenancy.NONE:
             return tenant_name("default", "default")
         if self.route.tenancy is Tenancy.QUERY:
@@ -125,7 +126,10 @@ class Call:
         domain = "" if self.route.tenancy is Tenancy.KIE else self.header("X-Domain-Name")
         if self.route.tenancy is Tenancy.V3:
             domain = self.header("X-Tenant-Name") or domain
-        return tenant_name(domain or "default", self.params.get("project", "default"))
+        project = self.params.get("project", "default")
+        if max(len(domain), len(project)) > _LONGEST_NAME:
+            raise invalid(f"the name of a domain or project has {_LONGEST_NAME} characters at most")
+        return tenant_name(domain or "default", project)
 
 
 def _is_utf8(text: str) -> bool:

@@ -244,6 +244,18 @@ async def test_a_header_that_is_no_utf8_is_refused_and_spoils_nothing(
         assert response.status == 200
 
 
+@pytest.mark.parametrize(("domain", "project"), [("d" * 257, "default"), ("default", "p" * 257), ("\u00fc" * 300, "p")])
+async def test_a_tenant_with_an_endless_name_is_refused(
+    domain: str, project: str, shared_engine: EngineProcess, api: Client
+) -> None:
+    """Its name is part of the key of everything that it keeps."""
+    head = f"GET /v4/{project}/registry/microservices HTTP/1.1\r\nHost: e\r\nX-Domain-Name: {domain}\r\n\r\n"
+    async with connect(shared_engine.port) as connection:
+        assert _is_refused(await connection.exchange(head.encode()))
+        fits = head.replace("d" * 257, "d" * 256).replace("p" * 257, "p" * 256).replace("\u00fc" * 300, "\u00fc" * 256)
+        assert (await connection.exchange(fits.encode())).status == 200
+
+
 async def test_a_body_that_does_not_arrive_is_refused(shared_engine: EngineProcess, api: Client) -> None:
     """After `request_timeout`, by the documented error and never by a 5xx; the connection is of no use any more."""
     before = await _state(api)
