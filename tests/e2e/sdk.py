@@ -16,10 +16,11 @@ from tests.engine import eventually
 
 @dataclass(frozen=True)
 class Place:
-    """Where services register: addresses (comma list) and a domain."""
+    """Where services register: addresses (comma list), a domain and a project."""
 
     url: str
     domain: str = "default"
+    project: str = "default"
 
 
 def settings(name: str, place: Place, **given: object) -> ServiceSettings:
@@ -31,7 +32,7 @@ def settings(name: str, place: Place, **given: object) -> ServiceSettings:
         "host_name": "test",
         "config_cache": "",
     }
-    where = {"app": "shop", "addresses": place.url, "domain": place.domain}
+    where = {"app": "shop", "addresses": place.url, "domain": place.domain, "project": place.project}
     return ServiceSettings(name=name, **{**where, **quick, **given})  # type: ignore[arg-type]
 
 

@@ -75,10 +75,9 @@ class Cache:
 
 
 def _identity(settings: ServiceSettings) -> dict[str, str]:
-    """What must agree: values of one engine, domain or project are not another's."""
+    """What must agree: values of one engine or project are not another's."""
     return {
         "addresses": ",".join(sorted(settings.config_addresses or settings.addresses)),
-        "domain": settings.domain,
         "project": settings.project,
         "app": settings.app,
         "service": settings.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias, TypeVar
 
 import orjson
@@ -106,17 +106,19 @@ def _meaning(text: str, *, a_list: bool) -> object:
 
 
 def _complaint(problem: ErrorDetails, prefix: str, written: Mapping[str, Value]) -> str:
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"])
-    key = prefix + path.removeprefix(".")
-    value = written.get(key)
-    if value is None:
-        value = next((written[name] for name in sorted(written) if _is_at(name, key) or _is_at(key, name)), None)
-        shown = ""
-    else:
-        shown = f", not {value.text[:80]!r}"
-    source = f" (item {value.item} at level {value.level})" if value else ""
-    hidden = any(refers(found.text) for name, found in written.items() if name == key or _is_at(name, key))
-    return f"{key}: {problem['type'] if hidden else problem['msg']}{shown}{source}"
+    key = _key(prefix, problem["loc"])
+    # What is missing is missing from something.
+    about = _key(prefix, problem["loc"][:-1]) if problem["type"] == "missing" else key
+    sources = [written[name] for name in sorted(written) if name == about or _is_at(name, about) or _is_at(about, name)]
+    shown = f", not {written[key].text[:80]!r}" if key in written else ""
+    source = f" (item {sources[0].item} at level {sources[0].level})" if sources else ""
+    said = problem["type"] if any(refers(value.text) for value in sources) else problem["msg"]
+    return f"{key}: {said}{shown}{source}"
+
+
+def _key(prefix: str, place: Sequence[int | str]) -> str:
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    return prefix + path.removeprefix(".")
 
 
 def _is_at(name: str, key: str) -> bool:

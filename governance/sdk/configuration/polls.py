@@ -33,7 +33,7 @@ class ConfigClient:
         self.session: aiohttp.ClientSession | None = None
         self._settings = settings
         self._path = f"/v1/{settings.project}/kie/kv"
-        self._headers = {"X-Domain-Name": settings.domain, INSTANCE: instance_id}
+        self._headers = {INSTANCE: instance_id} if instance_id else {}
 
     async def poll(self, level: Level, revision: str) -> tuple[str, Sequence[Json] | None]:
         """A level's items and their revision; `None` where nothing has changed. Raises `EngineError`, `EngineUnavailableError`."""
