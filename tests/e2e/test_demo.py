@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import socket
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -157,6 +158,39 @@ async def test_the_page_shows_what_is_text_as_text(demo: Demo) -> None:
     async with open_page(demo.page + "?city=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E") as page:
         await expect(page.locator("#current .place")).to_have_text("<Img Src=X Onerror=Alert(1)>")
         await expect(page.locator("img")).to_have_count(0)
+
+
+async def test_the_open_page_follows_the_banner_and_the_cities_that_are_configured(demo: Demo) -> None:
+    async with open_page(demo.page + "?city=Berlin") as page:
+        banner, places = page.get_by_role("status", name="Announcement"), page.locator("#places button")
+        await expect(places).to_have_count(8)
+        await expect(banner).to_be_hidden()
+        await page.evaluate("window.notReloaded = true")
+        began = asyncio.get_running_loop().time()
+        await _config(demo, "set", "weathermap.banner", "<b>Storm</b> warning")
+        written = asyncio.get_running_loop().time()
+        await expect(banner).to_have_text("<b>Storm</b> warning")
+        shown = asyncio.get_running_loop().time()
+        assert shown - written < 5, f"written after {written - began:.1f} s, shown after {shown - began:.1f} s"
+        await _config(demo, "set", "weathermap.cities", "Nairobi, Berlin")
+        await expect(places).to_have_text(["Nairobi", "Berlin"])
+        await expect(page.get_by_role("button", name="Berlin")).to_have_attribute("aria-pressed", "true")
+        await page.get_by_role("button", name="Nairobi").click()
+        await expect(page.locator("#current .place")).to_have_text("Nairobi, KE")
+        await _config(demo, "delete", "weathermap.cities")
+        await _config(demo, "delete", "weathermap.banner")
+        await expect(banner).to_be_hidden()
+        await expect(places).to_have_count(8)
+        assert await page.evaluate("window.notReloaded") is True
+
+
+async def _config(demo: Demo, *words: str) -> None:
+    """Run `waggle config` for the application, as its page says."""
+    command = (sys.executable, "-m", "registry.cli", "config", *words, "--app", "weathermap", "--engine", demo.engine)
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.DEVNULL)
+    async with asyncio.timeout(30):
+        assert await process.wait() == 0
+    process._transport.close()  # type: ignore[attr-defined]
 
 
 async def test_the_page_fits_small_screens_and_dark_rooms(demo: Demo) -> None:
