@@ -62,6 +62,7 @@ async def test_a_service_is_registered_as_its_settings_say_and_gone_when_it_leav
     )
     environ = {
         "PAAS_CSE_SC_ENDPOINT": engine.url,
+        "WAGGLE_CONFIG_CACHE": str(tmp_path),
         "servicecomb_config_client_tenantName": engine.domain,
         "SERVICECOMB_INSTANCE_PROPS": "cas_lane_tag:gray,affinity-tag:gray",
     }

@@ -27,7 +27,9 @@ def _program(name: str, folder: Path, port: int) -> Path:
 
 @contextlib.asynccontextmanager
 async def _running(program: Path, engine: EngineProcess) -> AsyncIterator[asyncio.subprocess.Process]:
-    environ = {**os.environ, "PAAS_CSE_SC_ENDPOINT": engine.url, "PYTHONPATH": str(ROOT)}
+    folder = str(program.parent / "configuration")
+    engine_and_folder = {"PAAS_CSE_SC_ENDPOINT": engine.url, "WAGGLE_CONFIG_CACHE": folder}
+    environ = {**os.environ, **engine_and_folder, "PYTHONPATH": str(ROOT)}
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         sys.executable, program, stdout=pipe, cwd=program.parent, env=environ
