@@ -126,7 +126,7 @@ class Configuration:
         self._listeners.add(listener, prefix)
 
     async def ready(self) -> None:
-        """Wait until the engine has told every level."""
+        """Wait until the engine has told every level; not at all where the configuration is off."""
         await self._ready.wait()
 
     def ask_again(self) -> None:
@@ -138,6 +138,7 @@ class Configuration:
         if self._tasks:
             raise RuntimeError("a Configuration lives once: make another")
         if not self.settings.config:
+            self._ready.set()
             return self
         self._take({level.name: kept for level, kept in self._kept()})
         await self._stack.__aenter__()

@@ -110,5 +110,5 @@ class LevelPolls:
 
 def _after(failures: int) -> float:
     """Seconds to wait, spread so that the instances of a service do not come back together."""
-    longest = min(2.0 ** (failures - 1), _LONGEST_PAUSE)
+    longest = min(2.0 ** min(failures - 1, 10), _LONGEST_PAUSE)
     return max(1.0, longest * random.uniform(0.5, 1.0))  # noqa: S311  spreading, not cryptography

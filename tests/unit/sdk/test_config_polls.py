@@ -161,6 +161,22 @@ async def test_pauses_grow_to_half_a_minute_while_nobody_answers() -> None:
     assert len(set(retries)) > 10, "they are spread"
 
 
+async def test_an_engine_may_be_away_for_weeks(caplog: pytest.LogCaptureFixture) -> None:
+    engine = Engine()
+    engine.status = 503
+    async with engine.serving() as address, following(address, config_label="") as (config, time):
+        await _retries(time, 1)
+        for polls in config._polls:
+            polls._failures = 100_000
+        retries = await _retries(time, len(time.pauses) + 20)
+        assert max(retries) <= 30
+        engine.status = 200
+        told = listening(config)
+        config.ask_again()
+        assert await next_value(told) == "1"
+    assert caplog.text.count("config.unanswered") == 3
+
+
 async def test_the_next_address_is_asked_where_one_is_silent() -> None:
     engine = Engine()
     async with (
@@ -197,6 +213,8 @@ async def test_a_configuration_that_is_off_or_has_not_begun_is_empty() -> None:
         assert (config.get("a"), config.get("a", 7), "a" in config, dict(config.snapshot())) == (None, 7, False, {})
         with pytest.raises(KeyError):
             _ = config["a"]
+        async with asyncio.timeout(1):
+            await config.ready()
     assert engine.asked == []
     service = Microservice(ServiceSettings(name="cart"))
     assert service.config.get("a", "default") == "default"
