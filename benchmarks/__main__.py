@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +18,7 @@ from rich.text import Text
 from benchmarks import wrk
 from benchmarks.plan import FULL, QUICK
 from benchmarks.report import markdown, print_table
+from benchmarks.results import Results
 from benchmarks.run import NAMES, Order, run
 from benchmarks.sample import LoadFailedError
 
@@ -42,9 +46,11 @@ def main(
     _stop(wrk.missing())
     order = Order(engine.rstrip("/"), against.rstrip("/"), only or ())
     try:
-        results = uvloop.run(run(order, QUICK if quick else FULL, _tell))
+        results = uvloop.run(_until_told(run(order, QUICK if quick else FULL, _tell)))
     except LoadFailedError as error:
         _stop(str(error))
+    except asyncio.CancelledError as error:
+        raise typer.Exit(128 + signal.SIGTERM) from error
     if json is not None:
         json.write_bytes(orjson.dumps(results.document(), option=orjson.OPT_INDENT_2))
     if as_markdown:
@@ -52,6 +58,13 @@ def main(
     else:
         print_table(results, Console(width=None if sys.stdout.isatty() else _WIDE))
     _stop("\n".join(results.failures))
+
+
+async def _until_told(measuring: Coroutine[object, object, Results]) -> Results:
+    """On SIGTERM as on Ctrl-C, every process that was started is ended first."""
+    task = asyncio.ensure_future(measuring)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 def _tell(text: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -63,9 +64,8 @@ GET = [b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"]
 FINE = Sample(count=1000, seconds=1.0, p50_ms=1.0, p99_ms=1.0, size=200.0)
 
 
-async def _benchmark(*arguments: str, **environment: str) -> tuple[int, str, str]:
-    """Exit status, output and messages of the command."""
-    process = await asyncio.create_subprocess_exec(
+async def _started(*arguments: str, **environment: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "benchmarks",
@@ -75,6 +75,11 @@ async def _benchmark(*arguments: str, **environment: str) -> tuple[int, str, str
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
+
+
+async def _benchmark(*arguments: str, **environment: str) -> tuple[int, str, str]:
+    """Exit status, output and messages of the command."""
+    process = await _started(*arguments, **environment)
     try:
         async with asyncio.timeout(120):
             output, messages = await process.communicate()
@@ -166,6 +171,31 @@ async def test_nothing_is_left_of_the_configuration(engine: EngineProcess, clien
     _, health, _ = await client.call("GET", "/v1/health", None, 200)
     assert health["total_kv_count"] == 0  # type: ignore[index]
     assert int(health["revision"]) > 200  # type: ignore[index]
+
+
+def _children(pid: int) -> list[Path]:
+    """The folders of the processes that a process has started."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [Path("/proc", child) for child in listed.split()]
+
+
+@pytest.mark.parametrize("stopped_by", [signal.SIGTERM, signal.SIGINT])
+async def test_when_stopped_it_ends_its_engine_and_wrk(stopped_by: signal.Signals) -> None:
+    process = await _started("--only", "heartbeat")
+    assert process.stderr is not None
+    try:
+        async with asyncio.timeout(60):
+            assert b"heartbeat on engine" in await process.stderr.readline()
+            children = _children(process.pid)
+            process.send_signal(stopped_by)
+            await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode not in (0, -stopped_by)
+    assert children
+    assert not any(child.exists() for child in children)
 
 
 async def test_two_servers_get_the_same_load_and_are_compared(engine: EngineProcess) -> None:
