@@ -1,0 +1,153 @@
+"""The one way into the rule language: what an item of configuration means, and what is wrong with it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import orjson
+from ruamel.yaml.nodes import Node
+
+from governance.rules.access import PREFIX as ACCESS
+from governance.rules.access import AccessPart, read_access
+from governance.rules.darklaunch import DarkLaunch, read_darklaunch
+from governance.rules.lanes import check_labels
+from governance.rules.legacy import LegacyKey, Setting, legacy_key, read_legacy
+from governance.rules.marker import MatchGroup
+from governance.rules.parsing import ParseError, Position
+from governance.rules.policies import KINDS, Policy, check_window
+from governance.rules.problems import Code, Notes, Path, Problem
+from governance.rules.reading import read_record
+from governance.rules.routes import RouteRules, read_routes
+from governance.rules.runtimes import Runtime
+from governance.rules.support import note_support
+from governance.rules.yaml_nodes import compose
+
+Rule: TypeAlias = "Policy | MatchGroup | RouteRules | DarkLaunch | Setting | AccessPart"
+_FLATTENED = ("yaml", "yml", "properties")
+_NAMED = ("matchGroup", "routeRule", *KINDS)
+_DARK = "darklaunch.policy."
+_GLOBAL = "globalRouteRule"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A rule, None where it has an error or the key is of no rule, and what is wrong with it, in the order of its text."""
+
+    rule: Rule | None
+    problems: tuple[Problem, ...] = ()
+    places: Mapping[Path, Position] = field(default_factory=dict, repr=False)
+    """Where the parts of the rule stand in its text."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleKey:
+    """What a key stands for: a kind, and the name or the service that follows it."""
+
+    prefix: str
+    kind: str
+    name: str
+    legacy: LegacyKey | None = None
+
+
+def rule_key(key: str) -> RuleKey | None:
+    """What a key stands for; None where it is of no rule."""
+    prefix, _, rest = key.partition(".")
+    legacy = legacy_key(rest) if prefix in ("servicecomb", "cse") else None
+    if legacy is not None:
+        return RuleKey(prefix, legacy.namespace, rest, legacy)
+    if prefix == "cse" and rest.startswith(_DARK):
+        return RuleKey(prefix, "darklaunch", rest.removeprefix(_DARK))
+    return _kind_and_name(rest) if prefix == "servicecomb" else None
+
+
+def _kind_and_name(rest: str) -> RuleKey | None:
+    for beginning, kind in ((_DARK, "darklaunch"), (ACCESS, "accessControl")):
+        if rest.startswith(beginning):
+            return RuleKey("servicecomb", kind, rest.removeprefix(beginning))
+    kind, dot, name = rest.partition(".")
+    named = kind in _NAMED if dot else kind == _GLOBAL
+    return RuleKey("servicecomb", kind, name) if named else None
+
+
+def check(key: str, value: str, runtimes: Iterable[Runtime] = (), *, value_type: str = "text") -> Checked:
+    """Check an item. Nothing raises. `runtimes` are those that are registered: warnings name which of them would misread the rule."""
+    found = rule_key(key)
+    if found is None:
+        return Checked(None, _misspelt(key))
+    notes = Notes()
+    rule = None
+    try:
+        rule = _read(found, value, notes)
+    except ParseError as error:
+        notes.places[("?",)] = error.at
+        notes.error(("?",), Code.SYNTAX, error.why)
+    if value_type in _FLATTENED:
+        notes.error(
+            (),
+            Code.VALUE_TYPE,
+            f"clients take a {value_type} value apart, and its key with it",
+            "store the item as text",
+        )
+    if rule is not None:
+        note_support(found.kind, found.prefix, rule, sorted(set(runtimes)), notes)
+    problems = tuple(sorted(notes.problems, key=lambda problem: problem.at))
+    return Checked(None if notes.failed else rule, problems, notes.places)
+
+
+def _misspelt(key: str) -> tuple[Problem, ...]:
+    """A kind that is nearly one that is known names no rule at all, and nobody would say so."""
+    prefix, _, rest = key.partition(".")
+    kind, dot, _ = rest.partition(".")
+    near = difflib.get_close_matches(kind[:50].lower(), [one.lower() for one in _NAMED], 1, 0.88)
+    if prefix != "servicecomb" or not near or not dot or kind in _NAMED:
+        return ()
+    meant = next(one for one in _NAMED if one.lower() == near[0])
+    notes = Notes()
+    notes.warn((), Code.KEY, f"{kind[:50]} is no kind of rule", f"write servicecomb.{meant}.")
+    return tuple(notes.problems)
+
+
+def _read(key: RuleKey, value: str, notes: Notes) -> Rule | None:
+    if key.legacy is not None:
+        return read_legacy(key.legacy, value, notes)
+    if key.kind == "accessControl":
+        return read_access(key.name, value, notes)
+    if not key.name and key.kind != _GLOBAL:
+        notes.error((), Code.KEY, "nothing follows the kind in the key", "add a name to the key")
+        return None
+    node = _json(value) if key.kind == "darklaunch" else compose(value)
+    if node is None:
+        notes.error((), Code.MISSING, "the rule is empty, so it does nothing", "write the rule, or delete the item")
+        return None
+    return _read_node(key, node, notes)
+
+
+def _json(value: str) -> Node | None:
+    """JSON is YAML but for its tabs."""
+    try:
+        if value.strip():
+            orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise ParseError(Position(error.lineno, error.colno), error.msg) from error
+    return compose(value.replace("\t", " "))
+
+
+def _read_node(key: RuleKey, node: Node, notes: Notes) -> Rule | None:
+    match key.kind:
+        case "darklaunch":
+            return read_darklaunch(key.name, node, notes)
+        case "routeRule":
+            return read_routes(key.name, node, notes)
+        case "globalRouteRule":
+            routes = read_routes(None, node, notes)
+            check_labels(routes, notes)
+            return routes
+        case "matchGroup":
+            return read_record(MatchGroup, node, notes, (), name=key.name)
+    policy = read_record(KINDS[key.kind], node, notes, (), name=key.name)
+    if policy is not None:
+        check_window(policy, notes)
+    return policy

@@ -1,0 +1,203 @@
+"""The policies of rule governance, `servicecomb.<kind>.<name>`, with their defaults and bounds. Durations are in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from governance.rules.durations import parse_duration
+from governance.rules.problems import Code, Notes
+from governance.rules.reading import (
+    by,
+    choice,
+    duration,
+    flag,
+    list_of,
+    mapping_by,
+    number,
+    some_text,
+    status,
+    text,
+    whole,
+)
+
+_FAILURES = ("502", "503")
+_LOWEST = -(2**31)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What all kinds have. Of those that apply to a request, the one with the lowest order does; of equal ones, the first by name."""
+
+    name: str
+    services: str = field(default="", metadata=by(text))
+    order: int = field(default=0, metadata=by(whole(_LOWEST)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimiting(Policy):
+    """So many calls in a period; one that would wait longer than the timeout is refused."""
+
+    rate: int = field(default=1000, metadata=by(whole(1)))
+    limit_refresh_period: int = field(default=1000, metadata=by(duration(1)))
+    timeout_duration: int = field(default=0, metadata=by(duration(0)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentifierRateLimiting(RateLimiting):
+    """The same for each value of a header; without the header there is no limit."""
+
+    identifier: str = field(metadata=by(some_text))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry(Policy):
+    """Further tries after the first. Wait n is `initial_interval * multiplier ** (n - 1)` with the strategy RandomBackoff."""
+
+    max_attempts: int = field(default=3, metadata=by(whole(1)))
+    wait_duration: int = field(default=1, metadata=by(duration(0)))
+    retry_on_response_status: tuple[str, ...] = field(default=_FAILURES, metadata=by(list_of(status)))
+    retry_strategy: str = field(default="FixedInterval", metadata=by(choice("FixedInterval", "RandomBackoff")))
+    initial_interval: int = field(default=1000, metadata=by(duration(10)))
+    multiplier: float = field(default=2.0, metadata=by(number(0)))
+    randomization_factor: float = field(default=0.5, metadata=by(number(0, 1)))
+    fail_after_max_attempts: bool = field(default=False, metadata=by(flag))
+    retry_on_same: int = field(default=0, metadata=by(whole(0)))
+
+    def __post_init__(self) -> None:
+        """An empty list means the default, and no wait is shorter than a millisecond."""
+        object.__setattr__(self, "retry_on_response_status", self.retry_on_response_status or _FAILURES)
+        object.__setattr__(self, "wait_duration", max(self.wait_duration, 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitBreaker(Policy):
+    """Opens when the share of failures or of slow calls reaches its threshold, in percent. One for all requests of its group."""
+
+    failure_rate_threshold: float = field(default=50.0, metadata=by(number(0, 100)))
+    slow_call_rate_threshold: float = field(default=100.0, metadata=by(number(0, 100)))
+    slow_call_duration_threshold: int = field(default=60_000, metadata=by(duration(1)))
+    minimum_number_of_calls: int = field(default=100, metadata=by(whole(1)))
+    sliding_window_type: str = field(default="TIME_BASED", metadata=by(choice("TIME_BASED", "COUNT_BASED")))
+    sliding_window_size: str = field(default="100", metadata=by(some_text))
+    permitted_number_of_calls_in_half_open_state: int = field(default=10, metadata=by(whole(1)))
+    wait_duration_in_open_state: int = field(default=60_000, metadata=by(duration(1)))
+    record_failure_status: tuple[str, ...] = field(default=_FAILURES, metadata=by(list_of(status)))
+    force_open: bool = field(default=False, metadata=by(flag))
+    force_closed: bool = field(default=False, metadata=by(flag))
+
+    def __post_init__(self) -> None:
+        """An empty list means the default."""
+        object.__setattr__(self, "record_failure_status", self.record_failure_status or _FAILURES)
+
+    @property
+    def window(self) -> int:
+        """Calls, or seconds where the type is TIME_BASED. Raises `ValueError` where the size is none."""
+        size = self.sliding_window_size
+        if size.isascii() and size.isdigit() and len(size) <= 9:
+            found = int(size)
+        elif self.sliding_window_type == "TIME_BASED" and not size.isdigit():
+            found = parse_duration(size) // 1000
+        else:
+            raise ValueError(f"{size!r} is no number")
+        if found < 1:
+            raise ValueError("a window has at least one call or second")
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceIsolation(CircuitBreaker):
+    """A breaker for each instance that is called; an instance whose breaker is open is put aside."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bulkhead(Policy):
+    """So many calls at once; further ones wait for a place, and are refused after the wait."""
+
+    max_concurrent_calls: int = field(default=1000, metadata=by(whole(0)))
+    max_wait_duration: int = field(default=0, metadata=by(duration(0)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceBulkhead(Bulkhead):
+    """A bulkhead for each instance that is called."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultInjection(Policy):
+    """Delays or fails a share of calls, in percent; -1 is off."""
+
+    type: str = field(default="delay", metadata=by(choice("delay", "abort")))
+    delay_time: int = field(default=0, metadata=by(duration(0)))
+    percentage: int = field(default=-1, metadata=by(whole(-1, 100)))
+    error_code: int = field(default=500, metadata=by(whole(200, 600)))
+    fallback_type: str = field(default="ThrowException", metadata=by(choice("ThrowException", "ReturnNull")))
+    force_closed: bool = field(default=False, metadata=by(flag))
+
+    def fires(self, call: int) -> bool:
+        """Whether the call of this number, from 1, is one of the share."""
+        if self.force_closed or self.percentage < 0:
+            return False
+        return call * self.percentage // 100 != (call - 1) * self.percentage // 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadBalance(Policy):
+    """How an instance is chosen."""
+
+    rule: str = field(
+        default="RoundRobin", metadata=by(choice("RoundRobin", "Random", "WeightedResponse", "SessionStickiness"))
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapper(Policy):
+    """What of a request goes into its context: `$U` path, `$M` method, `$H{name}` header, `$Q{name}` query; all else stands for itself."""
+
+    target: Mapping[str, str] = field(default_factory=dict, metadata=by(mapping_by(text)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeLimiter(Policy):
+    """How long a call may take."""
+
+    timeout_duration: int = field(default=1000, metadata=by(duration(1)))
+    cancel_running_future: bool = field(default=True, metadata=by(flag))
+
+
+KINDS: Mapping[str, type[Policy]] = {
+    "rateLimiting": RateLimiting,
+    "identifierRateLimiting": IdentifierRateLimiting,
+    "retry": Retry,
+    "circuitBreaker": CircuitBreaker,
+    "instanceIsolation": InstanceIsolation,
+    "bulkhead": Bulkhead,
+    "instanceBulkhead": InstanceBulkhead,
+    "faultInjection": FaultInjection,
+    "loadbalance": LoadBalance,
+    "mapper": Mapper,
+    "contextMapper": Mapper,
+    "timeLimiter": TimeLimiter,
+}
+"""By the kind in a key."""
+
+
+def status_matches(patterns: tuple[str, ...], status: int) -> bool:
+    """Whether a status is one of a list; x stands for any digit."""
+    written = str(status)
+    return any(
+        len(pattern) == len(written) and all(a in ("x", b) for a, b in zip(pattern, written, strict=True))
+        for pattern in patterns
+    )
+
+
+def check_window(policy: Policy, notes: Notes) -> None:
+    """The size of a breaker's window is calls or seconds, by its type."""
+    if not isinstance(policy, CircuitBreaker):
+        return
+    try:
+        _ = policy.window
+    except ValueError:
+        what = "seconds, as 10 or 10S" if policy.sliding_window_type == "TIME_BASED" else "a number of calls"
+        why = f"slidingWindowSize is {policy.sliding_window_size[:100]!r}"
+        notes.error(("slidingWindowSize",), Code.RANGE, why, f"write {what}, 1 or more")

@@ -1,0 +1,150 @@
+"""Which requests a traffic marker, a route rule and a policy are for."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from governance.rules.check import check
+from governance.rules.conditions import Condition, Operator
+from governance.rules.marker import MatchGroup, Request, group_matches, item_matches
+from governance.rules.policies import Retry
+from governance.rules.routes import RouteRules, first_match, route_matches
+from governance.rules.selection import Reader, applied
+from tests.unit.rules.rule_strategies import GROUPS, MATCHES, ROUTE_CONDITIONS, TEXTS, route_rules
+
+REQUESTS = st.builds(
+    Request,
+    TEXTS,
+    st.sampled_from(["GET", "POST"]),
+    st.dictionaries(TEXTS, TEXTS | st.integers(-9, 9).map(str), max_size=3),
+    st.dictionaries(TEXTS, TEXTS, max_size=2),
+    st.none() | TEXTS,
+    st.none() | TEXTS,
+)
+
+
+def _group(value: str) -> MatchGroup:
+    rule = check("servicecomb.matchGroup.g", value).rule
+    assert isinstance(rule, MatchGroup)
+    return rule
+
+
+@pytest.mark.parametrize(
+    ("operator", "pattern", "holds", "does_not"),
+    [
+        (Operator.EXACT, "tom", ["tom"], ["Tom", "to", "", None]),
+        (Operator.PREFIX, "/user", ["/user", "/users/1"], ["/use", "/User", None]),
+        (Operator.SUFFIX, ".do", [".do", "a.do"], ["a.DO", "a.do/", None]),
+        (Operator.CONTAINS, "b", ["abc", "b"], ["B", "", None]),
+        (Operator.COMPARE, ">=3", ["3", "3.0", "4", "1e3", "2.9999999"], ["2", "", "x", None, "nan", "inf"]),
+        (Operator.COMPARE, "<3", ["2", "-1"], ["3", "2.9999999", "4"]),
+        (Operator.COMPARE, "=1", ["1", "1.0000001"], ["1.1"]),
+        (Operator.COMPARE, "!1", ["2"], ["1"]),
+        (Operator.COMPARE, "!=1", ["2"], ["1"]),
+        (Operator.COMPARE, "==1", [], ["1", "=1"]),
+        (Operator.REGEX, "gray[a-z]*", ["gray", "grayish"], ["agray", "gray1", None]),
+        (Operator.NO_EQU, "a", ["b"], ["a", None]),
+        (Operator.NO_LESS, "3", ["3", "4"], ["2", "x", None]),
+        (Operator.NO_GREATER, "3", ["3", "2"], ["4", "x"]),
+        (Operator.GREATER, "3", ["4"], ["3", "x"]),
+        (Operator.LESS, "3", ["2"], ["3", "x"]),
+    ],
+)  # fmt: skip
+def test_operators(operator: Operator, pattern: str, holds: list[str], does_not: list[str | None]) -> None:
+    condition = Condition({operator: pattern})
+    assert [text for text in holds if not condition.holds(text)] == []
+    assert [text for text in does_not if condition.holds(text)] == []
+
+
+def test_all_operators_of_a_place_must_hold() -> None:
+    group = _group("matches: [{apiPath: {prefix: /user, suffix: .do}}]")
+    assert group_matches(group, Request("/user/a.do"))
+    assert not group_matches(group, Request("/user/a"))
+
+
+def test_one_match_is_enough_and_all_of_it_is_needed() -> None:
+    group = _group("matches: [{method: [GET], headers: {a: {exact: b}}}, {serviceName: order}]")
+    assert group_matches(group, Request(headers={"a": "b"}))
+    assert not group_matches(group, Request("/", "POST", {"a": "b"}))
+    assert not group_matches(group, Request())
+    assert group_matches(group, Request(service_name="order"))
+
+
+def test_names_of_headers_are_found_in_any_case_and_values_are_not() -> None:
+    group = _group("matches: [{headers: {X-User: {exact: tom}}}]")
+    assert group_matches(group, Request(headers={"x-user": "tom"}))
+    assert not group_matches(group, Request(headers={"x-user": "Tom"}))
+
+
+def test_a_class_of_java_decides_nothing_here() -> None:
+    assert not group_matches(
+        _group("matches: [{customMatcher: {customMatcherHandler: a.B, customMatcherParameters: c}}]"), Request()
+    )
+    assert group_matches(_group("matches: [{customMatcher: {customMatcherHandler: a.B}}]"), Request())
+
+
+@pytest.mark.parametrize(
+    ("match", "yes", "no"),
+    [
+        ("headers: {region: {exact: Canton}}", Request(headers={"Region": "canton"}), Request()),
+        ("headers: {region: {exact: Canton, caseInsensitive: false}}", Request(headers={"region": "Canton"}),
+        Request(headers={"region": "canton"})),
+        ("httpHeaders: {a: {exact: b}}", Request(headers={"a": "b"}), Request(headers={"a": "c"})),
+        ("source: edge", Request(source="edge"), Request(source="other")),
+        ("sourceTags: {version: '1'}", Request(source_tags={"version": "1"}), Request(source_tags={})),
+        ("apiPath: {prefix: /v2}", Request("/v2/a"), Request("/v1/a")),
+        ("method: [GET]", Request(), Request(method="POST")),
+        ("refer: g\nheaders: {never: {exact: a}}", Request("/g"), Request("/h")),
+        ("refer: unknown", None, Request("/g")),
+    ],
+)  # fmt: skip
+def test_matches_of_route_rules(match: str, yes: Request | None, no: Request) -> None:
+    indented = match.replace("\n", "\n    ")
+    rules = check(
+        "servicecomb.routeRule.a", f"- match:\n    {indented}\n  route: [{{weight: 100, tags: {{version: '1'}}}}]"
+    ).rule
+    assert isinstance(rules, RouteRules)
+    markers = {"g": _group("matches: [{apiPath: {exact: /g}}]")}
+    assert yes is None or first_match(rules, yes, markers) is rules.rules[0]
+    assert first_match(rules, no, markers) is None
+
+
+def test_the_highest_precedence_is_tried_first() -> None:
+    route = "route: [{weight: 100, tags: {version: '1'}}]"
+    text = f"- {{precedence: 1, {route}}}\n- {{precedence: 9, match: {{headers: {{a: {{exact: b}}}}}}, {route}}}"
+    rules = check("servicecomb.routeRule.a", text).rule
+    assert isinstance(rules, RouteRules)
+    assert first_match(rules, Request(headers={"a": "b"})) is rules.rules[1]
+    assert first_match(rules, Request()) is rules.rules[0]
+
+
+def test_policies_and_groups_are_for_the_services_that_they_name() -> None:
+    group = _group("services: weather\nmatches: [{}]")
+    policies = [Retry(name="g", services="weather:1.0.0")]
+    assert applied(policies, {"g": group}, Request(), Reader("weather", "1.0.0")) is policies[0]
+    assert applied(policies, {"g": group}, Request(), Reader("weather", "2.0.0")) is None
+    assert applied([Retry(name="g")], {"g": group}, Request(), Reader("forecast")) is None
+    assert applied(policies, {}, Request(), Reader("weather", "1.0.0")) is None
+
+
+@given(GROUPS, REQUESTS)
+def test_a_group_matches_when_one_of_its_matches_does(group: MatchGroup, request: Request) -> None:
+    assert group_matches(group, request) == any(item_matches(one, request) for one in group.matches)
+
+
+@given(MATCHES, REQUESTS, ROUTE_CONDITIONS)
+def test_nothing_that_a_request_holds_makes_a_matcher_raise(
+    match: object, request: Request, condition: Condition
+) -> None:
+    for text in (*request.headers.values(), None, "9" * 400, "1e999"):
+        assert condition.holds(text) in (True, False)
+        assert condition.holds(text, fold=True) in (True, False)
+
+
+@given(route_rules(), REQUESTS)
+def test_the_rule_that_counts_matches_and_none_above_it_does(rules: RouteRules, request: Request) -> None:
+    found = first_match(rules, request)
+    matching = [rule for rule in rules.rules if route_matches(rule.match, request, {})]
+    assert found == max(matching, key=lambda rule: rule.precedence or 0, default=None)
