@@ -61,7 +61,8 @@ CONFIG_CATALOGUE = _by_code(
         ErrorCode(
             400006,
             "value does not parse",
-            "a json, yaml, properties, ini or xml value that is none, without force; by KIE only while config_check_values is on",
+            "a json, yaml, properties, ini or xml value that is none, or a rule with an error, without force;"
+            " by KIE only while config_check_values is on",
         ),
         ErrorCode(
             404001, "record does not exist", "an unknown key-value, a history or polling record that is not there"

@@ -155,7 +155,7 @@ class Settings(BaseModel):
     )
     config_check_values: bool = Field(
         False,
-        description="Whether what clients of KIE write must parse as its type (400006); the original stores anything.",
+        description="Whether what clients of KIE write must parse, and rules be in order (400006); the original stores anything.",
     )
     poll_max: Count = Field(20000, description="Most requests that wait for a change of the configuration.")
     stream_max: Count = Field(1000, description="Most open event streams.")

@@ -78,10 +78,15 @@ class Problem:
         """From 1, in characters."""
         return self.at.column
 
-    def __str__(self) -> str:
+    @property
+    def text(self) -> str:
+        """What is wrong, what to write instead, and who would misread it."""
         who = f" ({', '.join(map(str, self.runtimes))})" if self.runtimes else ""
         advice = f": {self.instead}" if self.instead else ""
-        return f"{self.at}: {self.severity}: {self.why}{advice}{who}"
+        return f"{self.why}{advice}{who}"
+
+    def __str__(self) -> str:
+        return f"{self.at}: {self.severity}: {self.text}"
 
 
 Path: TypeAlias = "tuple[str | int, ...]"

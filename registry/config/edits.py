@@ -22,7 +22,7 @@ from registry.errors import ConfigError
 class Edit:
     """What one key with one set of labels should be; what is `None` stays as it is.
 
-    `at` is the place of the edit in its file, where it is from one; `force` lets a value be stored that does not parse.
+    `at` is the place of the edit in its file, where it is from one; `force` lets a value be stored that does not parse, or a wrong rule.
     """
 
     key: str

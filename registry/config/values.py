@@ -1,4 +1,4 @@
-"""Whether a value is what its type says. Each check raises `ParseError` with the place in the value.
+"""Whether a value is what its type says, and, where the key is of a rule, whether it is one.
 
 The original stores anything; clients then skip what does not parse, or fail with it (protocol: KIE section C.1). Text is anything.
 """
@@ -6,14 +6,17 @@ The original stores anything; clients then skip what does not parse, or fail wit
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from xml.parsers import expat
 
 import orjson
 
+from governance.rules.check import check
 from governance.rules.flatten import flatten_yaml
 from governance.rules.parsing import ParseError, Position
+from governance.rules.problems import Problem, Severity
 from governance.rules.properties import parse_properties
+from governance.rules.runtimes import Runtime
 from registry.config.records import Draft
 from registry.errors import ConfigError
 
@@ -29,11 +32,20 @@ def check_value(value_type: str, value: str) -> None:
 
 
 def refuse_unparsable(draft: Draft) -> None:
-    """Raise 400006 for a draft whose value does not parse as its type."""
+    """Raise 400006 for a draft whose value does not parse as its type, or that is a rule with an error."""
     try:
         check_value(draft.value_type, draft.value)
     except ParseError as error:
         raise ConfigError(400006, f"as {draft.value_type}, {error}") from error
+    errors = [problem for problem in rule_problems(draft) if problem.severity is Severity.ERROR]
+    if errors:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise ConfigError(400006, f"as a rule, {errors[0].at}: {errors[0].text}{more}")
+
+
+def rule_problems(draft: Draft, runtimes: Iterable[Runtime] = ()) -> Sequence[Problem]:
+    """What is wrong with a draft as a rule; nothing where its key is of none. `runtimes` are those that are registered."""
+    return check(draft.key, draft.value, runtimes, value_type=draft.value_type).problems
 
 
 def _check_json(value: str) -> None:

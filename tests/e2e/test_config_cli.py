@@ -346,3 +346,12 @@ def _on_a_terminal(cli: Cli, command: str, *words: str) -> str:
         assert process.wait(30) == 0
     os.close(leader)
     return shown.decode()
+
+
+async def test_set_refuses_a_wrong_rule_and_tells_of_one_that_does_nothing(cli: Cli) -> None:
+    said = await cli.fails(1, "set", "servicecomb.retry.a", "waitDuration: 500ms")
+    assert "line 1, column 1: waitDuration is '500ms', which is no duration: write 500 or 0.5S" in said
+    done = await cli.run("set", "servicecomb.circuitBreaker.a", "forceOpen: true")
+    assert (done.exit_code, done.stdout.startswith("added ")) == (0, True)
+    assert done.stderr.startswith("waggle: warning, line 1, column 1: forceOpen has no effect on a provider's breaker")
+    assert (await cli.run("set", "servicecomb.retry.a", "maxAttempts: 2")).stderr == ""

@@ -64,7 +64,12 @@ SET_OPTIONS = (
     keyword("type", Type | None, typer.Option(help="Type of the value. A new item is text.", show_default=False)),
     keyword("status", Status | None, typer.Option(help="A new item is enabled.", show_default=False)),
     keyword("priority", int | None, typer.Option(help=_ABOUT_PRIORITY, show_default=False)),
-    keyword("force", bool, typer.Option("--force", help="Store a value that does not parse, too."), default=False),
+    keyword(
+        "force",
+        bool,
+        typer.Option("--force", help="Store a value that does not parse, or a rule with errors, too."),
+        default=False,
+    ),
     AS_JSON,
 )
 
@@ -110,6 +115,7 @@ def put(target: Target, *, key: str, value: str | None, file: Path | None, as_js
         typer.echo(json.dumps(done, indent=2, ensure_ascii=False))
         return
     _tell(done)
+    _note_problems(done)
     _note_disabled(part(done, "item"))
 
 
@@ -190,6 +196,15 @@ def _tell(done: Mapping[str, object]) -> None:
     Console(soft_wrap=True).print(
         Text(f"{action} {text(item, 'key')} [{shown(item.get('labels'))}]{at}"), highlight=False
     )
+
+
+def _note_problems(done: Row) -> None:
+    """What is wrong with a rule that is stored: what does not do what it seems to, or, with --force, what is in error."""
+    for problem in rows_of(done, "problems"):
+        who = ", ".join(f"{text(one, 'name')} {text(one, 'version')}".rstrip() for one in rows_of(problem, "runtimes"))
+        said = ": ".join(filter(None, (text(problem, "why"), text(problem, "instead")))) + (f" ({who})" if who else "")
+        place = f"line {text(problem, 'line')}, column {text(problem, 'column')}"
+        warn(f"{text(problem, 'severity')}, {place}: {said}")
 
 
 def _note_disabled(item: Row) -> None:

@@ -1,0 +1,94 @@
+"""Rules of governance are checked when they are saved: errors are refused with their place, warnings are answered."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from tests.api.kie import Kie
+from tests.api.own_config import OwnConfig
+from tests.engine import EngineProcess, client_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+RETRY = "servicecomb.retry.orders"
+ROUTE = "servicecomb.routeRule.weather"
+REGEX = "- match: {headers: {type: {regex: gray}}}\n  route: [{weight: 100, tags: {version: 2.0.0}}]\n"
+CHASSIS_3 = {"name": "servicecomb-java-chassis", "version": "ServiceComb:3.2.1"}
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def own(shared_engine: EngineProcess) -> AsyncIterator[OwnConfig]:
+    """A client of the module's engine, in a project of its own."""
+    async with aiohttp.ClientSession() as session:
+        yield OwnConfig(session, shared_engine.url, f"p{uuid.uuid4().hex[:8]}")
+
+
+async def test_a_rule_with_an_error_changes_nothing(own: OwnConfig) -> None:
+    wrong = {"key": RETRY, "value": "maxAttempts: 2\nwaitDuration: 500ms\n"}
+    detail = await own.refused(400006, "PUT", "items", body=wrong)
+    assert detail == (
+        f"{RETRY}: as a rule, line 2, column 1: waitDuration is '500ms', which is no duration: write 500 or 0.5S"
+    )
+    assert await own.values() == {}
+    two = await own.refused(400006, "PUT", "items", body={"key": RETRY, "value": "maxAttempts: 0\norder: x"})
+    assert two.endswith("(and 1 more)")
+    assert (await own.put(RETRY, "maxAttempts: 2\nwaitDuration: 0.5S\n"))["action"] == "added"
+
+
+async def test_a_rule_with_an_error_can_be_forced_and_says_so(own: OwnConfig) -> None:
+    forced = await own.put(RETRY, "maxAttempts: 0", force=True)
+    assert forced["action"] == "added"
+    assert [(one["severity"], one["code"]) for one in forced["problems"]] == [("error", "range")]
+
+
+async def test_an_import_with_a_wrong_rule_changes_nothing(own: OwnConfig) -> None:
+    text = f"items:\n- key: a\n  value: b\n- key: {ROUTE}\n  value: '- route: []'\n"
+    detail = await own.refused(400006, "POST", "import", body=text.encode())
+    assert "as a rule, line 1, column 3: route is empty: add an item" in detail
+    assert await own.values() == {}
+
+
+async def test_a_rule_that_clients_would_take_apart_is_refused(own: OwnConfig) -> None:
+    body = {"key": RETRY, "value": "maxAttempts: 2", "value_type": "yaml"}
+    assert "store the item as text" in await own.refused(400006, "PUT", "items", body=body)
+
+
+async def test_a_gradual_release_of_a_wrong_rule_is_refused(own: OwnConfig) -> None:
+    await own.put(RETRY, "maxAttempts: 2")
+    body = {"value": "maxAttempts: none", "share": 10}
+    detail = await own.refused(400006, "PUT", "releases/one", ("key", RETRY), body=body)
+    assert "write a whole number" in detail
+
+
+async def test_warnings_name_the_registered_runtimes_that_would_misread_a_rule(
+    own: OwnConfig, shared_engine: EngineProcess
+) -> None:
+    domain = f"d{uuid.uuid4().hex[:8]}"
+    own = OwnConfig(own.session, shared_engine.url, "default", domain)
+    assert "problems" not in await own.put(ROUTE, REGEX), "nobody is there who would"
+    async with client_of(shared_engine.url, domain) as registry:
+        service = await registry.service("old", framework=CHASSIS_3)
+        assert "problems" not in await own.put(ROUTE, REGEX), "a service without an instance reads nothing"
+        await registry.instance(service)
+    told = (await own.put(ROUTE, REGEX))["problems"]
+    assert told == [
+        {
+            "severity": "warning",
+            "code": "misread",
+            "line": 1,
+            "column": 28,
+            "why": "regex is not known in a route rule, so it never matches",
+            "instead": "write exact or prefix",
+            "runtimes": [CHASSIS_3],
+        }
+    ]
+
+
+async def test_clients_of_kie_store_what_they_like(own: OwnConfig, shared_engine: EngineProcess) -> None:
+    kie = Kie(own.session, shared_engine.url, own.project)
+    await kie.ok("POST", "/kv", {"key": RETRY, "value": "maxAttempts: 0", "status": "enabled"})
+    assert await own.values() == {RETRY: "maxAttempts: 0"}
