@@ -111,8 +111,13 @@ class Notes:
 
     def _add(self, problem: Problem) -> None:
         first_error = problem.severity is Severity.ERROR and not self.failed
-        if len(self.problems) < MOST_PROBLEMS or first_error:
+        if not self.full or first_error:
             self.problems.append(problem)
+
+    @property
+    def full(self) -> bool:
+        """Whether a further warning is not kept."""
+        return len(self.problems) >= MOST_PROBLEMS
 
     @property
     def failed(self) -> bool:

@@ -75,7 +75,7 @@ def _missing(record: type, values: Collection[str], given: Collection[str]) -> l
 
 def _note_unknown(name: str, known: Collection[str], given: Collection[str], notes: Notes, path: Path) -> None:
     """The name of a policy is its key's; Java puts it over the one in the text, so that one is no mistake."""
-    if name in given:
+    if name in given or notes.full:  # to look for what may be meant takes time
         return
     near = difflib.get_close_matches(name[:100], [*known], 1, 0.5)
     instead = f"write {near[0]}" if near else f"known are {', '.join(known)}"

@@ -76,7 +76,7 @@ class Regex:
     empty: bool
 
     @staticmethod
-    @lru_cache(maxsize=256)
+    @lru_cache(maxsize=64)
     def of(pattern: str) -> Regex:
         """Read a pattern. Raises `RegexError`."""
         builder = _Builder()

@@ -122,7 +122,7 @@ def _note_shadowed(rules: RouteRules, notes: Notes) -> None:
     for place, (index, rule) in enumerate(ordered[:-1]):
         if rule.match is None or matches_all(rule.match):
             behind = ", ".join(str(rules.rules[after].precedence) for after, _ in ordered[place + 1 :])
-            why = f"it matches all requests, so the rules of precedence {behind} are never used"
+            why = f"it matches all requests, so the rules of precedence {behind[:100]} are never used"
             notes.warn((index,), Code.SHADOWED, why, "give it the lowest precedence")
             return
 

@@ -13,7 +13,7 @@ Kind = TypeVar("Kind", bound=Policy)
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class OwnService:
     """The service that reads the rules, and that their `services` may name."""
 
     name: str
@@ -21,15 +21,15 @@ class Reader:
 
 
 def applied(
-    policies: Iterable[Kind], groups: Mapping[str, MatchGroup], request: Request, reader: Reader
+    policies: Iterable[Kind], groups: Mapping[str, MatchGroup], request: Request, own: OwnService
 ) -> Kind | None:
     """The policy, of those of one kind, that applies: the lowest order first, then by name. `groups` are the match groups by name."""
     for policy in sorted(policies, key=lambda one: (one.order, one.name)):
         group = groups.get(policy.name)
         if (
             group is not None
-            and in_scope(policy.services, reader.name, reader.version)
-            and in_scope(group.services, reader.name, reader.version)
+            and in_scope(policy.services, own.name, own.version)
+            and in_scope(group.services, own.name, own.version)
             and group_matches(group, request)
         ):
             return policy

@@ -195,6 +195,9 @@ def _note_routes(routes: RouteRules, lint: _Lint) -> None:
 
 
 def _note_rule(rule: RouteRule, path: Path, lint: _Lint) -> None:
+    if len(rule.route) == 1 and rule.route[0].weight < 100:
+        why = "the only item of a route gets all requests, whatever its weight is"
+        lint.note((*path, "route"), Code.MISREAD, why, "write an item for the rest", lambda one: one.before(2, 8))
     if rule.fallback:
         lint.note(
             (*path, "fallback"),

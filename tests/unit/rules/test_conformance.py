@@ -20,7 +20,7 @@ from governance.rules.marker import MatchGroup, Request, group_matches, in_scope
 from governance.rules.policies import CircuitBreaker, FaultInjection, RateLimiting, Retry, status_matches
 from governance.rules.problems import Code, Severity
 from governance.rules.routes import RouteRules, first_match
-from governance.rules.selection import Reader, applied
+from governance.rules.selection import OwnService, applied
 
 Kind = TypeVar("Kind")
 
@@ -104,10 +104,10 @@ def test_5_the_lowest_order_applies() -> None:
         for name, order in (("a", 1), ("b", 0))
     ]
     groups = {name: _group("matches: [{}]", name) for name in "ab"}
-    chosen = applied(policies, groups, Request(), Reader("weather"))
+    chosen = applied(policies, groups, Request(), OwnService("weather"))
     assert chosen is policies[1]
     del groups["b"]
-    assert applied(policies, groups, Request(), Reader("weather")) is policies[0]
+    assert applied(policies, groups, Request(), OwnService("weather")) is policies[0]
 
 
 def test_6_a_policy_with_a_wrong_duration_is_none() -> None:

@@ -11,7 +11,7 @@ from governance.rules.conditions import Condition, Operator
 from governance.rules.marker import MatchGroup, Request, group_matches, item_matches
 from governance.rules.policies import Retry
 from governance.rules.routes import RouteRules, first_match, route_matches
-from governance.rules.selection import Reader, applied
+from governance.rules.selection import OwnService, applied
 from tests.unit.rules.rule_strategies import GROUPS, MATCHES, ROUTE_CONDITIONS, TEXTS, route_rules
 
 REQUESTS = st.builds(
@@ -123,10 +123,10 @@ def test_the_highest_precedence_is_tried_first() -> None:
 def test_policies_and_groups_are_for_the_services_that_they_name() -> None:
     group = _group("services: weather\nmatches: [{}]")
     policies = [Retry(name="g", services="weather:1.0.0")]
-    assert applied(policies, {"g": group}, Request(), Reader("weather", "1.0.0")) is policies[0]
-    assert applied(policies, {"g": group}, Request(), Reader("weather", "2.0.0")) is None
-    assert applied([Retry(name="g")], {"g": group}, Request(), Reader("forecast")) is None
-    assert applied(policies, {}, Request(), Reader("weather", "1.0.0")) is None
+    assert applied(policies, {"g": group}, Request(), OwnService("weather", "1.0.0")) is policies[0]
+    assert applied(policies, {"g": group}, Request(), OwnService("weather", "2.0.0")) is None
+    assert applied([Retry(name="g")], {"g": group}, Request(), OwnService("forecast")) is None
+    assert applied(policies, {}, Request(), OwnService("weather", "1.0.0")) is None
 
 
 @given(GROUPS, REQUESTS)

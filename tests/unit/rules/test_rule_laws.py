@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import example, given, settings
@@ -16,6 +17,7 @@ from governance.rules.problems import MOST_PARTS, MOST_PROBLEMS, Code, Severity
 from governance.rules.reading import readers_of
 from governance.rules.routes import RouteRule, RouteRules
 from governance.rules.runtimes import Runtime
+from governance.rules.yaml_nodes import compose
 from tests.unit.rules.rule_strategies import KEYED
 
 RUNTIMES = [
@@ -125,3 +127,19 @@ def test_an_item_that_merges_has_what_it_merges() -> None:
         (2, rules.rules[0].route),
         (1, rules.rules[0].route),
     ]
+
+
+def test_a_text_of_unknown_fields_takes_no_time_to_speak_of() -> None:
+    """In seconds of the processor, and without what reading YAML takes."""
+    text = json.dumps({f"maxAttempt{n}": n for n in range(20_000)})
+    before = time.process_time()
+    assert len(check("servicecomb.retry.x", text).problems) == MOST_PROBLEMS
+    reading = time.process_time()
+    compose(text)
+    assert reading - before < 2 * (time.process_time() - reading) + 1
+
+
+def test_the_message_about_many_rules_is_short() -> None:
+    rules = [{"precedence": n, "route": [{"weight": 100, "tags": {"version": "1"}}]} for n in range(500)]
+    (problem,) = check("servicecomb.routeRule.x", json.dumps(rules)).problems
+    assert (problem.code, len(problem.why) < 200) == (Code.SHADOWED, True)

@@ -115,6 +115,7 @@ def _header(text: str) -> str:
 # What it is in the list, key, text, code, and the runtimes that would misread it.
 WARNINGS: list[tuple[str, str, str, Code, tuple[Runtime, ...]]] = [
     ("W1 sum below 100", ROUTE, "- route: [{weight: 20, tags: {version: 1.0.0}}]", Code.REMAINDER, ()),
+    ("W1 one item alone", ROUTE, "- route: [{weight: 20, tags: {version: 1.0.0}}]", Code.MISREAD, (CHASSIS_279,)),
     ("W3 operator regex", ROUTE, _header("a: {regex: b}"), Code.MISREAD, (CHASSIS_3,)),
     ("W3 operator prefix", ROUTE, _header("a: {prefix: b}"), Code.MISREAD, (GO, CHASSIS_279, CHASSIS_28, SPRING)),
     ("W3 operator of go-chassis", ROUTE, _header("a: {noLess: '1'}"), Code.MISREAD, (CHASSIS_279, CHASSIS_28, CHASSIS_3, SPRING)),
