@@ -52,6 +52,16 @@ async def test_an_import_with_a_wrong_rule_changes_nothing(own: OwnConfig) -> No
     assert await own.values() == {}
 
 
+async def test_an_import_and_its_dry_run_tell_of_rules_that_do_nothing(own: OwnConfig) -> None:
+    text = "items:\n- key: a\n  value: b\n- key: servicecomb.timeLimiter.orders\n  value: '{}'\n"
+    for query in ((("dry_run", "1"),), ()):
+        told = {row["key"]: row.get("problems") for row in (await own.imported(text, *query))["items"]}
+        assert told["a"] is None
+        assert [(one["severity"], one["code"]) for one in told["servicecomb.timeLimiter.orders"]] == [
+            ("warning", "no-effect")
+        ]
+
+
 async def test_a_rule_that_clients_would_take_apart_is_refused(own: OwnConfig) -> None:
     body = {"key": RETRY, "value": "maxAttempts: 2", "value_type": "yaml"}
     assert "store the item as text" in await own.refused(400006, "PUT", "items", body=body)

@@ -355,3 +355,11 @@ async def test_set_refuses_a_wrong_rule_and_tells_of_one_that_does_nothing(cli: 
     assert (done.exit_code, done.stdout.startswith("added ")) == (0, True)
     assert done.stderr.startswith("waggle: warning, line 1, column 1: forceOpen has no effect on a provider's breaker")
     assert (await cli.run("set", "servicecomb.retry.a", "maxAttempts: 2")).stderr == ""
+
+
+async def test_import_tells_of_a_rule_that_does_nothing(cli: Cli) -> None:
+    done = await cli.run("import", "-", stdin="items:\n- key: servicecomb.timeLimiter.a\n  value: '{}'\n")
+    assert (done.exit_code, done.stdout.startswith("+ servicecomb.timeLimiter.a [")) == (0, True)
+    assert done.stderr.startswith(
+        "waggle: servicecomb.timeLimiter.a: warning, line 1, column 1: no Java runtime applies"
+    )

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import orjson
 
-from governance.rules.problems import Problem
-from governance.rules.runtimes import Runtime
 from registry.api.call import JSON_TYPE, Call, Reply, json_reply
 from registry.api.config.changes import changed
+from registry.api.config.problems import problems_of
 from registry.api.kie.parameters import labels_of, query_of
 from registry.api.kie.shapes import KEY_VALUE
 from registry.api.shapes import Kind, Member, Shape, decode, parse
 from registry.config.edits import Action, Edit, Step
 from registry.config.query import answer
 from registry.config.records import Draft, KeyValue
-from registry.config.values import rule_problems
-from registry.engine.runtimes import runtimes_of
 from registry.errors import ConfigError
 
 _ITEM = Shape("Item", (*KEY_VALUE.members, Member("force", Kind.FLAG)))
@@ -43,8 +39,8 @@ async def put(call: Call) -> Reply:
     body = parse(call.body)
     edits = [_edit(item, f"[{place}]") for place, item in enumerate(body)] if isinstance(body, list) else [_edit(body)]
     revision, done = await changed(call, edits)
-    runtimes = await call.engine.read(lambda: runtimes_of(call.engine.catalog, call.tenant))
-    shown = await asyncio.to_thread(lambda: [_shown(step, record, runtimes) for step, record in done])
+    problems = await problems_of(call, [step for step, _ in done])
+    shown = [{**_shown(*one), **wrong} for one, wrong in zip(done, problems, strict=True)]
     return json_reply({"revision": revision, "items": shown} if isinstance(body, list) else shown[0])
 
 
@@ -106,13 +102,5 @@ def _edit(item: object, place: str = "") -> Edit:
     )
 
 
-def _shown(step: Step, record: KeyValue | None, runtimes: Sequence[Runtime]) -> Mapping[str, object]:
-    facts = {"action": step.action, "item": orjson.Fragment(record.encoded) if record is not None else None}
-    problems = [_problem(one) for one in rule_problems(step.draft, runtimes)]
-    return {**facts, "problems": problems} if problems else facts
-
-
-def _problem(problem: Problem) -> Mapping[str, object]:
-    runtimes = [{"name": runtime.name, "version": runtime.version} for runtime in problem.runtimes]
-    place = {"line": problem.line, "column": problem.column, "why": problem.why, "instead": problem.instead}
-    return {"severity": problem.severity, "code": problem.code, **place, "runtimes": runtimes}
+def _shown(step: Step, record: KeyValue | None) -> Mapping[str, object]:
+    return {"action": step.action, "item": orjson.Fragment(record.encoded) if record is not None else None}

@@ -13,6 +13,7 @@ from governance.rules.parsing import ParseError
 from registry.api.call import TEXT_TYPE, Call, Reply, json_reply
 from registry.api.checks import flag
 from registry.api.config.changes import Prune, changed, nothing, planned
+from registry.api.config.problems import problems_of
 from registry.api.kie.parameters import labels_of, query_of
 from registry.config.edits import Action, Edit, Existing, Step
 from registry.config.export import file_of
@@ -49,9 +50,10 @@ async def import_file(call: Call) -> Reply:
     else:
         revision, done = await changed(call, edits, existing, prune)
         steps = [step for step, _ in done]
-    return json_reply(
-        {"dry_run": dry_run, "revision": revision, **_counts(steps), "items": list(map(_shown, _changes(steps)))}
-    )
+    changes = [step for step in steps if step.action is not Action.UNCHANGED]
+    problems = await problems_of(call, changes)
+    items = [{**_shown(step), **wrong} for step, wrong in zip(changes, problems, strict=True)]
+    return json_reply({"dry_run": dry_run, "revision": revision, **_counts(steps), "items": items})
 
 
 def choice(call: Call, name: str, default: Choice) -> Choice:
@@ -90,10 +92,6 @@ def _prune(call: Call) -> Prune:
 def _counts(steps: Iterable[Step]) -> Mapping[str, int]:
     counted = Counter(step.action for step in steps)
     return {action.value: counted[action] for action in Action}
-
-
-def _changes(steps: Iterable[Step]) -> Iterable[Step]:
-    return (step for step in steps if step.action is not Action.UNCHANGED)
 
 
 def _shown(step: Step) -> Mapping[str, object]:

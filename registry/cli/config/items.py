@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from registry.cli.client import EngineClient, EngineRefusedError, Target, ask, document, fail, printable, warn
+from registry.cli.config.changes import problems_of
 from registry.cli.config.labels import CHOOSING, NAMING, Labels, chosen, named, parameters, shown
 from registry.cli.options import AS_JSON, keyword
 from registry.cli.show import Cell, Row, clock, part, print_table, rows_of, text
@@ -115,7 +116,8 @@ def put(target: Target, *, key: str, value: str | None, file: Path | None, as_js
         typer.echo(json.dumps(done, indent=2, ensure_ascii=False))
         return
     _tell(done)
-    _note_problems(done)
+    for said in problems_of(done):
+        warn(said)
     _note_disabled(part(done, "item"))
 
 
@@ -196,15 +198,6 @@ def _tell(done: Mapping[str, object]) -> None:
     Console(soft_wrap=True).print(
         Text(f"{action} {text(item, 'key')} [{shown(item.get('labels'))}]{at}"), highlight=False
     )
-
-
-def _note_problems(done: Row) -> None:
-    """What is wrong with a rule that is stored: what does not do what it seems to, or, with --force, what is in error."""
-    for problem in rows_of(done, "problems"):
-        who = ", ".join(f"{text(one, 'name')} {text(one, 'version')}".rstrip() for one in rows_of(problem, "runtimes"))
-        said = ": ".join(filter(None, (text(problem, "why"), text(problem, "instead")))) + (f" ({who})" if who else "")
-        place = f"line {text(problem, 'line')}, column {text(problem, 'column')}"
-        warn(f"{text(problem, 'severity')}, {place}: {said}")
 
 
 def _note_disabled(item: Row) -> None:
