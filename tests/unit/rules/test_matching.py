@@ -40,7 +40,7 @@ def _group(value: str) -> MatchGroup:
         (Operator.CONTAINS, "b", ["abc", "b"], ["B", "", None]),
         (Operator.COMPARE, ">=3", ["3", "3.0", "4", "1e3", "2.9999999"], ["2", "", "x", None, "nan", "inf"]),
         (Operator.COMPARE, "<3", ["2", "-1"], ["3", "2.9999999", "4"]),
-        (Operator.COMPARE, "=1", ["1", "1.0000001"], ["1.1"]),
+        (Operator.COMPARE, "=1", ["1", "1.0000001"], ["1.1", "1.00001"]),
         (Operator.COMPARE, "!1", ["2"], ["1"]),
         (Operator.COMPARE, "!=1", ["2"], ["1"]),
         (Operator.COMPARE, "==1", [], ["1", "=1"]),

@@ -61,6 +61,8 @@ ERRORS = [
      Code.TYPE, (1, 12), "whole number", f"- route: {FULL}"),
     ("E7 sum above 100", ROUTE, "- route: [{weight: 60, tags: {a: b}}, {weight: 60, tags: {a: c}}]",
      Code.SUM, (1, 3), "add up to 100", f"- route: {FULL}"),
+    ("E7 sum of 101", ROUTE, "- route: [{weight: 51, tags: {a: b}}, {weight: 50, tags: {a: c}}]",
+     Code.SUM, (1, 3), "100", f"- route: {FULL}"),
     ("E8 empty route", ROUTE, "- route: []", Code.MISSING, (1, 3), "add an item", f"- route: {FULL}"),
     ("E8 empty tags", ROUTE, "- route: [{weight: 100, tags: {}}]", Code.MISSING, (1, 25), "add an entry", f"- route: {FULL}"),
     ("E9 mixed && and ||", DARK, _dark("a=1&&b=2||c=3"), Code.EXPRESSION, (2, 60), "write one of the two", _dark("a=1&&b=2")),
@@ -192,6 +194,31 @@ def test_a_warning(key: str, text: str, code: Code, who: tuple[Runtime, ...]) ->
     if who:
         others = check(key, text, sorted(set(ALL) - set(who)))
         assert found[0].why not in [one.why for one in others.problems], "it is told where it concerns nobody"
+
+
+FALLBACK = f"- route: {FULL}\n  fallback: {FULL}"
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "name", "last_without", "first_with"),
+    [
+        (ROUTE, FALLBACK, "servicecomb-java-chassis", "ServiceComb:2.8.13", "ServiceComb:2.8.14"),
+        (ROUTE, FALLBACK, "springCloud", "1.11.4-2021.0.x", "1.11.5-2021.0.x"),
+        (ROUTE, f"- route: {FULL}\n  emptyProtection: false", "servicecomb-java-chassis", "2.8.18", "2.8.19"),
+        (GLOBAL, f"- route: {FULL}", "servicecomb-java-chassis", "2.8.10", "2.8.11"),
+        ("servicecomb.instanceIsolation.g", "{}", "servicecomb-java-chassis", "2.7.7", "2.7.8"),
+        ("servicecomb.instanceBulkhead.g", "{}", "servicecomb-java-chassis", "2.7.7", "2.7.8"),
+    ],
+)
+def test_what_a_version_brought_is_told_to_the_one_before(
+    key: str, text: str, name: str, last_without: str, first_with: str
+) -> None:
+    (problem,) = check(key, text, [Runtime(name, last_without), Runtime(name, first_with)]).problems
+    assert problem.runtimes == (Runtime(name, last_without),)
+
+
+def test_a_runtime_without_a_version_is_not_taken_for_an_old_one() -> None:
+    assert check(ROUTE, FALLBACK, [Runtime("servicecomb-java-chassis"), Runtime("springCloud")]).problems == ()
 
 
 def test_case_insensitive_is_misread_in_two_ways() -> None:
