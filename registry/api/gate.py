@@ -147,6 +147,8 @@ class Gate:
                     _check_size(body, limit)
         except TimeoutError as error:
             raise invalid("the body did not arrive in time") from error
+        except RuntimeError as error:  # aiohttp's word for a client that had left before its body was asked for
+            raise ConnectionResetError("the client left in its body") from error
         return bytes(body)
 
 

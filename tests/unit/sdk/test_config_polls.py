@@ -129,6 +129,7 @@ async def test_an_engine_in_trouble_changes_nothing_and_is_asked_again_ever_late
         for name, value in change.items():
             setattr(engine, name, value)
         config.ask_again()
+        await passing(time, 30, lambda: caplog.text.count("config.unanswered") >= 3)
         retries = await _retries(time, 10)
         assert [1 <= pause <= 30 for pause in retries] == [True] * 10
         assert config["a"] == "1"
