@@ -163,7 +163,7 @@ class Settings(BaseModel):
     journal_queue: Count = Field(
         100000, description="Most changes that wait for a commit; one more is refused (500011)."
     )
-    journal_history: Count = Field(100000, description="Revisions for which superseded events are kept.")
+    journal_history: Count = Field(100000, description="Newest events among which superseded ones are kept.")
     hot_path: bool = Field(True, description="Whether repeated requests are answered by the hot path.")
     hot_path_entries: Count = Field(200000, description="Most answers that the hot path remembers.")
 

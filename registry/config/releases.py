@@ -46,6 +46,12 @@ class Releases:
         self._state.put(before, release, now)
         return release
 
+    def renew(self, tenant: str, key_id: str, now: int) -> None:
+        """Let the release of an item, if it has one, count as changed: who gets it may have."""
+        before = self._state.table(tenant).releases.get(key_id)
+        if before is not None:
+            self._state.put(before, replace(before, revision=self._state.ledger.next_revision()), now)
+
     def promote(self, tenant: str, key_id: str, now: int) -> KeyValue:
         """Let the new value be that of the item, for all. Raises 404001."""
         release = self.get(tenant, key_id)

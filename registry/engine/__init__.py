@@ -23,6 +23,7 @@ from registry.config import PREFIXES as CONFIG_PREFIXES
 from registry.config import Config
 from registry.engine.alarms import Alarms
 from registry.engine.committer import Committer
+from registry.engine.followers import ReleaseFollower
 from registry.engine.stream import Stream
 from registry.errors import RegistryError
 from registry.ledger import Change, Ledger
@@ -67,6 +68,7 @@ class Engine:
             queue=options.journal_queue,
             history=options.journal_history,
         )
+        self.stream.on_changes(ReleaseFollower(self.config, self.begin, self.now).publish)
         self.on_tick: list[Callable[[], None]] = []
         self._options = options
         self._appear: Callable[[], Lease] | None = None
@@ -186,9 +188,11 @@ class Engine:
         async for batch in self.journal.read():
             for event in batch:
                 self._restore(event.revision, event.key, event.body)
+                self.committer.window.saw(event.revision)
             events += len(batch)
         head = self.ledger.revision
-        await self.committer.compact_all(max(head - self._options.journal_history, 0))
+        while await self.committer.compact():
+            pass
         # Revisions that were seen but never stored must not be given out again with another meaning.
         self.ledger.revision = head + self._options.journal_queue if events else head
         self._restore_config()

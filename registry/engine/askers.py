@@ -7,7 +7,7 @@ instances at one address cannot be told apart; they count as chosen only where a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -40,11 +40,12 @@ class Place:
         return [
             (service, instance)
             for service in state.services.values()
-            if self._may_be(service)
+            if self.may_be(service)
             for instance in state.instances_of(service.service_id).values()
         ]
 
-    def _may_be(self, service: Service) -> bool:
+    def may_be(self, service: Service) -> bool:
+        """Whether its labels are about a service."""
         own = {"app": service.key.app, "service": service.key.name, "version": service.version}
         return all(self.labels.get(name, value) == value for name, value in own.items())
 
@@ -70,6 +71,18 @@ class Choice:
         return bool(self._found) and all(
             target.chooses(release.key_id, instance.instance_id, instance.properties) for instance in self._found
         )
+
+
+def choice_of(catalog: Catalog, instance: Instance, *, by_name: bool) -> Callable[[Release], bool]:
+    """Which releases an instance gets: told by its name, as the SDK's is, or by its address, as all others are."""
+    address = min(_hosts(instance.encoded), default="")
+    name = instance.instance_id if by_name else ""
+
+    def chosen(release: Release) -> bool:
+        labels = {part: text for part, text in release.labels.items() if part in ("app", "service", "version")}
+        return Choice(catalog, Place(instance.tenant, address, name, labels))(release)
+
+    return chosen
 
 
 @lru_cache(maxsize=65536)

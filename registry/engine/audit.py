@@ -20,7 +20,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "instance": ("hostName", "endpoints", "status"),
     "schema": ("summary",),
     "config": ("key", "labels", "value_type", "status"),
-    "release": ("key", "labels", "target"),
+    "release": ("key", "labels", "target", "value"),
 }
 
 
@@ -54,17 +54,28 @@ async def entries(journal: Journal, tenant: str, before: int) -> AsyncIterator[t
 
 
 async def _entry(journal: Journal, event: Event, kind: str, record: str) -> Entry:
-    action = "DELETE" if event.body is None else "UPDATE" if event.replaces else "CREATE"
     body = event.body if event.body is not None else await _last_body(journal, event)
+    action = await _action(journal, event, kind, record)
     return Entry(event.revision, event.at, event.author, kind, action, unquote(record), _facts(kind, body))
 
 
+async def _action(journal: Journal, event: Event, kind: str, record: str) -> str:
+    """What was done. A release ends by being promoted, which changes its item in the same moment, or by being dropped."""
+    if event.body is not None:
+        return "UPDATE" if event.replaces else "CREATE"
+    if kind != "release":
+        return "DELETE"
+    tenant = event.key[len("release/") : -len(record)]
+    history = await journal.history(f"config/{tenant}{record}", 2 * HISTORY_KEPT)
+    promoted = any(version.revision == event.revision + 1 and version.body is not None for version in history)
+    return "PROMOTE" if promoted else "DROP"
+
+
 async def _last_body(journal: Journal, event: Event) -> bytes | None:
-    """The item that is deleted, or that a release which has ended was for: so that it is shown by its name and not by its id."""
-    kind, _, rest = event.key.partition("/")
-    if kind not in ("config", "release"):
+    """What was deleted, so that it is shown by its name and not by its id."""
+    if not event.key.startswith(HISTORIC):
         return None
-    history = await journal.history(HISTORIC + rest, 2 * HISTORY_KEPT)
+    history = await journal.history(event.key, 2 * HISTORY_KEPT)
     return next((former.body for former in history if former.revision < event.revision and former.body), None)
 
 

@@ -19,12 +19,11 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from registry.engine.alarms import BACKEND, Alarms
+from registry.engine.window import Window
 from registry.errors import RegistryError
 from registry.ledger import Change, Ledger
 from registry.storage.port import Event, Journal, JournalError
 
-_COMPACT_EVERY = 1000
-_COMPACT_STEP = 5000
 _PROBE_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
@@ -52,13 +51,11 @@ class Committer:
         self._publish = publish
         self._batch = batch
         self._limit = queue
-        self._history = history
+        self.window = Window(history)
         self._queue: deque[Group] = deque()
         self._wake = asyncio.Event()
         self._stopping = False
         self.failing = False
-        self._compacted = 0
-        self._since_compaction = 0
         self.waiting = 0
         self.commits = 0
         self.events = 0
@@ -103,7 +100,7 @@ class Committer:
                     await self._wake.wait()
                 else:
                     await self._store(self._take())
-                    await self._compact()
+                    await self.compact()
         finally:
             self._stopping = True
             self._fail([], "the engine has stopped")
@@ -148,7 +145,8 @@ class Committer:
         self.observe(time.perf_counter() - started)
         self.commits += 1
         self.events += len(changes)
-        self._since_compaction += len(changes)
+        for change in changes:
+            self.window.saw(change.revision)
         self.waiting -= len(changes)
         self._publish(changes)
         for _, stored in groups:
@@ -168,21 +166,18 @@ class Committer:
                 stored.set_exception(RegistryError(500011, "the change could not be stored and was not made"))
                 stored.exception()  # asyncio need not complain where nobody waits
 
-    async def _compact(self) -> None:
-        if self._since_compaction < _COMPACT_EVERY:
-            return
-        self._since_compaction = 0
-        target = min(self._ledger.revision - self._history, self._compacted + _COMPACT_STEP)
-        if target > self._compacted:
-            await self.compact_all(target)
+    async def compact(self) -> bool:
+        """Drop what is superseded among events that have left the window; whether any had.
 
-    async def compact_all(self, through: int) -> None:
-        """Drop what is superseded up to a revision. It is no fault where that cannot be done now: the next time does both."""
-        try:
-            await self._journal.compact(through)
-        except JournalError as error:
-            log.warning("journal.not_compacted", error=str(error))
-        self._compacted = through
+        It is no fault where that cannot be done now: the next time does both.
+        """
+        through = self.window.left()
+        if through:
+            try:
+                await self._journal.compact(through)
+            except JournalError as error:
+                log.warning("journal.not_compacted", error=str(error))
+        return bool(through)
 
 
 def event_of(change: Change) -> Event:

@@ -150,3 +150,45 @@ async def test_changes_are_told_as_events_without_their_values(own: OwnConfig, s
     assert [block.split("event: ")[1].split("\n")[0] for block in told] == ["config.CREATE", "config.DELETE"]
     assert all('"item":{"key":"banner","labels":{"app":"mall","environment":""}}' in block for block in told)
     assert "s3cret" not in "".join(told)
+
+
+async def test_what_was_deleted_can_be_taken_back_after_many_restarts(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Every start leaves a wide gap in the revisions, which must not count as so many changes."""
+    async with running_engine(tmp_path_factory.mktemp("again") / "data") as engine, aiohttp.ClientSession() as session:
+        own = OwnConfig(session, engine.url, "default")
+        await own.put("banner", "precious", LABELS)
+        await own.ok("DELETE", "items", *NAMED)
+        before = [(row["revision"], row["action"]) for row in await _audit(own)]
+        for number in range(3):
+            await engine.stop()
+            await engine.start()
+            await own.put("other", str(number), LABELS)
+        versions = (await own.ok("GET", "history", *NAMED))["versions"]
+        assert [row["action"] for row in versions] == ["DELETE", "CREATE"]
+        kept = [(row["revision"], row["action"]) for row in await _audit(own)]
+        assert kept[-len(before) :] == before
+        await own.ok("POST", "rollback", *NAMED, ("revision", str(versions[1]["revision"])))
+        assert (await own.ok("GET", "items/one", *NAMED))["value"] == "precious"
+
+
+async def test_a_revision_that_is_not_there_yet_is_refused_and_one_that_changes_nothing_says_so(own: OwnConfig) -> None:
+    item = (await own.put("banner", "x", LABELS))["item"]
+    done = await own.ok("POST", "rollback", *NAMED, ("revision", str(item["update_revision"])))
+    assert (done["action"], done["item"]) == ("unchanged", item)
+    detail = await own.refused(400001, "POST", "rollback", *NAMED, ("revision", "999999999"))
+    assert "there is no revision 999999999 yet" in detail
+    await own.refused(400001, "GET", "diff", *NAMED, ("to", "999999999"))
+
+
+async def test_the_audit_log_says_how_a_release_ended_and_what_it_gave(own: OwnConfig) -> None:
+    await own.put("banner", "old", LABELS)
+    for end in (("DELETE", "releases/one"), ("POST", "releases/promote")):
+        await own.ok("PUT", "releases/one", *NAMED, body={"value": f"new {end[0]}", "share": 10})
+        await own.ok(*end, *NAMED)
+    rows = await _audit(own, kind="release")
+    assert [(row["action"], row["value"]) for row in rows] == [
+        ("PROMOTE", "new POST"),
+        ("CREATE", "new POST"),
+        ("DROP", "new DELETE"),
+        ("CREATE", "new DELETE"),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator
@@ -32,21 +33,33 @@ class World:
         named = {"serviceName": "cart", "appId": "mall", "version": "1.0.0"}
         async with self.own.session.post(root, json={"service": named}) as answer:
             service = (await answer.json())["serviceId"]
+        self.instances = f"{root}/{service}/instances"
         for name, address, lane in (
             ("i1", "127.0.0.1", "base"),
             ("i2", "127.0.0.2", "gray"),
             ("i3", "127.0.0.2", "base"),
         ):
-            instance = {
-                "instanceId": name,
-                "hostName": "h",
-                "endpoints": [f"rest://{address}:80"],
-                "properties": {"lane": lane},
-            }
-            async with self.own.session.post(f"{root}/{service}/instances", json={"instance": instance}) as answer:
-                assert answer.status == 200
+            await self.register(name, address, {"lane": lane})
         await self.own.put("timeout", "2s", LABELS)
         return self
+
+    async def register(self, name: str, address: str, properties: dict[str, str]) -> None:
+        """Register one more instance."""
+        instance = {
+            "instanceId": name,
+            "hostName": "h",
+            "endpoints": [f"rest://{address}:80"],
+            "properties": properties,
+        }
+        async with self.own.session.post(f"{self.instances}", json={"instance": instance}) as answer:
+            assert answer.status == 200
+
+    async def set_properties(self, name: str, properties: dict[str, str]) -> None:
+        """Replace the properties of an instance."""
+        async with self.own.session.put(
+            f"{self.instances}/{name}/properties", json={"properties": properties}
+        ) as answer:
+            assert answer.status == 200
 
     async def start(self, **body: Any) -> Any:
         return await self.own.ok("PUT", "releases/one", *NAMED, body={"value": "5s", **body})
@@ -65,6 +78,12 @@ class World:
             url = f"{self.engine.url}/v3/{self.own.project}/configuration/items?dimensionsInfo=cart%40mall"
             async with session.get(url) as answer:
                 return str((await answer.json())["cart@mall"]["timeout"])
+
+
+async def _next(session: aiohttp.ClientSession, url: str, revision: str) -> tuple[str, str]:
+    async with session.get(f"{url}&revision={revision}&wait=20s") as answer:
+        assert answer.status == 200
+        return (await answer.json())["data"][0]["value"], answer.headers["X-Kie-Revision"]
 
 
 @contextlib.asynccontextmanager
@@ -108,23 +127,17 @@ async def test_instances_at_one_address_are_told_apart_only_by_name(world: World
 async def test_a_waiting_client_is_woken_by_start_promotion_and_drop(world: World) -> None:
     url = f"{world.engine.url}/v1/{world.own.project}/kie/kv?{QUERY}"
     async with _client("127.0.0.1") as session:
-
-        async def next_after(revision: str) -> tuple[str, str]:
-            async with session.get(f"{url}&revision={revision}&wait=20s") as answer:
-                assert answer.status == 200
-                return (await answer.json())["data"][0]["value"], answer.headers["X-Kie-Revision"]
-
-        value, revision = await next_after("0")
+        value, revision = await _next(session, url, "0")
         assert value == "2s"
         for step, wanted in ((world.start(share=100), "5s"), (world.own.ok("DELETE", "releases/one", *NAMED), "2s")):
-            waiting = next_after(revision)
+            waiting = _next(session, url, revision)
             await step
             value, revision = await waiting
             assert value == wanted
         await world.start(share=100)
-        value, revision = await next_after(revision)
+        value, revision = await _next(session, url, revision)
         await world.own.ok("POST", "releases/promote", *NAMED)
-        assert (await next_after(revision))[0] == "5s"
+        assert (await _next(session, url, revision))[0] == "5s"
     assert await world.seen_from("127.0.0.3") == "5s"
     assert (await world.own.ok("GET", "releases"))["releases"] == []
 
@@ -153,3 +166,37 @@ async def test_a_release_survives_a_killed_engine(tmp_path_factory: pytest.TempP
         await engine.start()
         assert await world.seen_from("127.0.0.1") == "5s"
         assert await world.seen_from("127.0.0.2") == "2s"
+
+
+async def test_an_instance_that_joins_later_is_woken_and_gets_the_new_value(world: World) -> None:
+    """A client pulls before it registers, and again with the revision that it got then."""
+    await world.start(properties={"lane": "gray", "late": "yes"})
+    url = f"{world.engine.url}/v1/{world.own.project}/kie/kv?{QUERY}"
+    async with _client("127.0.0.9") as session:
+        async with session.get(url) as answer:
+            assert (await answer.json())["data"][0]["value"] == "2s"
+            revision = answer.headers["X-Kie-Revision"]
+        waiting = asyncio.ensure_future(_next(session, url, revision))
+        await world.register("late", "127.0.0.9", {"lane": "gray", "late": "yes"})
+        value, revision = await waiting
+        assert value == "5s"
+        waiting = asyncio.ensure_future(_next(session, url, revision))
+        await world.set_properties("late", {"lane": "base"})
+        assert (await waiting)[0] == "2s", "and loses it again when it is none of them any more"
+
+
+async def test_config_center_clients_are_told_when_a_release_comes_to_be_for_them(world: World) -> None:
+    await world.start(properties={"late": "yes"})
+    url = f"{world.engine.url}/v3/{world.own.project}/configuration/refresh/items?dimensionsInfo=cart%40mall"
+    async with _client("127.0.0.8") as session, session.ws_connect(url, headers={"x-environment": ""}) as socket:
+        await world.register("told", "127.0.0.8", {"late": "yes"})
+        assert await socket.receive_json(timeout=10) == {"action": "CREATE"}
+    assert await world.seen_in_config_center("127.0.0.8") == "5s"
+
+
+@pytest.mark.parametrize(("client", "value"), [("java", "2s"), ("config-center", "2s"), ("python", "5s")])
+async def test_a_preview_shows_what_the_address_lets_the_client_have(world: World, client: str, value: str) -> None:
+    await world.start(instances=["i2"])
+    query = (("app", "mall"), ("service", "cart"), ("client", client), ("instance", "i2"))
+    properties = (await world.own.ok("GET", "preview", *query))["properties"]
+    assert {found["key"]: found["value"] for found in properties} == {"timeout": value}

@@ -42,7 +42,9 @@ async def rollback(call: Call) -> Reply:
     def command() -> Mapping[str, object]:
         keys = engine.config.keys
         if wanted.draft is not None:
-            return {"action": Action.CHANGED, "item": _fragment(keys.set(tenant, wanted.draft, engine.now()))}
+            before = keys.named(tenant, wanted.draft)
+            item = keys.set(tenant, wanted.draft, engine.now())
+            return {"action": Action.UNCHANGED if item is before else Action.CHANGED, "item": _fragment(item)}
         keys.delete(tenant, id_of(tenant, key, labels), engine.now())
         return {"action": Action.DELETED}
 
@@ -82,6 +84,9 @@ def _asked(call: Call, name: str, versions: Sequence[Version]) -> Version | None
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise ConfigError(400001, f"{name}: a revision is a number, not {text[:64]!r}")
+    newest = call.engine.config.state.revision(call.tenant)
+    if int(text) > newest:
+        raise ConfigError(400001, f"{name}: there is no revision {text} yet, the newest is {newest}")
     found = version_at(versions, int(text))
     if found is None:
         oldest = versions[-1].revision

@@ -13,7 +13,7 @@ from registry.config.preview import Candidate, Caution, Preview, merge
 from registry.config.records import KeyValue, Labels
 from registry.config.releases import Chosen
 from registry.config.rules import check_query
-from registry.engine.askers import Choice, Place
+from registry.engine.askers import Place, choice_of
 from registry.errors import ConfigError
 
 _MOST_KEYS = 20
@@ -49,11 +49,12 @@ def _chosen(call: Call, client: Client) -> Chosen:
         return lambda _release: False
     catalog = call.engine.catalog
     place = Place(call.tenant, "", client.instance, {"app": client.app, "service": client.service})
-    if not place.instances(catalog):
+    found = place.instances(catalog)
+    if not found:
         raise ConfigError(
             404001, f"no instance {client.instance[:64]} of {client.service} in {client.app} is registered"
         )
-    return Choice(catalog, place)
+    return choice_of(catalog, found[0], by_name=client.kind is Kind.PYTHON)
 
 
 def _place(client: Client) -> Mapping[str, object]:

@@ -65,8 +65,10 @@ def rollback(target: Target, *, key: str, to: int | None, as_json: bool, **place
     if as_json:
         typer.echo(json.dumps(done, indent=2, ensure_ascii=False))
         return
-    what = "deleted, as it was" if done.get("action") == "deleted" else "as it was"
-    line = f"{printable(key)} [{shown(named(place))}] is {what} at revision {text(done, 'to')}; now at revision {text(done, 'revision')}"
+    what = {"deleted": "deleted, as it was", "unchanged": "as it was already"}.get(text(done, "action"), "as it was")
+    line = f"{printable(key)} [{shown(named(place))}] is {what} at revision {text(done, 'to')}"
+    if done.get("action") != "unchanged":
+        line += f"; now at revision {text(done, 'revision')}"
     Console(soft_wrap=True).print(Text(line), highlight=False)
 
 

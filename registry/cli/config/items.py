@@ -20,6 +20,7 @@ from registry.cli.options import AS_JSON, keyword
 from registry.cli.show import Cell, Row, clock, part, print_table, rows_of, text
 
 _WIDEST = 60
+_WIDEST_ELSEWHERE = 500
 _STYLES = {"enabled": "green", "disabled": "dim"}
 
 
@@ -177,9 +178,9 @@ def _cells(row: Row) -> Sequence[Cell]:
 
 
 def _short(value: str) -> str:
-    """On a terminal the beginning of a long value; elsewhere all of it."""
-    begin = value.partition("\n")[0][:_WIDEST]
-    return printable(value if begin == value or not sys.stdout.isatty() else begin + " …")
+    """The beginning of a long value: `get` and --json have all of it. Elsewhere than on a terminal it is a longer beginning."""
+    begin = value.partition("\n")[0][:_WIDEST] if sys.stdout.isatty() else value[:_WIDEST_ELSEWHERE]
+    return printable(value if begin == value else begin + " …")
 
 
 def _print_value(value: str) -> None:

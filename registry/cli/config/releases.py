@@ -127,7 +127,9 @@ def _for(release: Row) -> str:
 
 def _reach(release: Row) -> str:
     rows = rows_of(release, "instances")
-    return f"{sum(bool(row.get('chosen')) for row in rows)} of {len(rows)} registered"
+    chosen = [row for row in rows if row.get("chosen")]
+    hidden = sum(not row.get("told_apart") for row in chosen)
+    return f"{len(chosen)} of {len(rows)} registered" + (f", {hidden} only by the SDK" if hidden else "")
 
 
 def _cells(release: Row) -> Sequence[Cell]:
