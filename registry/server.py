@@ -8,7 +8,7 @@ import resource
 import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import structlog
@@ -52,6 +52,7 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._tls = tls_context(settings)
         self._stopping = asyncio.Event()
         self._addresses: dict[str, str] = {}
         self.engine = Engine(
@@ -142,7 +143,7 @@ class Server:
     @contextlib.asynccontextmanager
     async def _listening(self) -> AsyncIterator[list[str]]:
         settings = self._settings
-        context = tls_context(settings)
+        context = self._tls
         loop = asyncio.get_running_loop()
         listeners: list[asyncio.Server] = []
         try:
@@ -230,11 +231,24 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(settings.tls_cert, settings.tls_key or None)
+    key = f", tls_key {settings.tls_key}" if settings.tls_key else ""
+    with _naming(f"tls_cert {settings.tls_cert}{key}: no certificate with its key can be read there"):
+        context.load_cert_chain(settings.tls_cert, settings.tls_key or None)
     if settings.tls_client_ca:
-        context.load_verify_locations(settings.tls_client_ca)
+        with _naming(f"tls_client_ca {settings.tls_client_ca}: no certificate of an authority can be read there"):
+            context.load_verify_locations(settings.tls_client_ca)
         context.verify_mode = ssl.CERT_REQUIRED
     return context
+
+
+@contextlib.contextmanager
+def _naming(what: str) -> Iterator[None]:
+    """Python's words for a file of TLS that is wrong name neither the file nor the setting."""
+    try:
+        yield
+    except (OSError, ssl.SSLError) as error:
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
+        raise OSError(f"{what} ({reason})") from error
 
 
 def _address(listener: asyncio.Server, *, secure: bool) -> str:

@@ -9,6 +9,8 @@ Two rules, both about *silence*: an instance is silent once a heartbeat is missi
   instance of the tenant, be it of the same service or not. So a service that dies alone, with its only instance, leaves as ever; one that
   is cut off together with others is answered for another `last_known_seconds`, and its clients are not handed an empty list.
 
+Where both hold, the longer of the two bounds does: a cut of everybody must not protect a service for less time than a cut of it alone.
+
 A heartbeat ends the protection of an instance; so does unregistering it, or its bound. What is protected once is not protected again
 before it has been heard of.
 """
@@ -48,15 +50,26 @@ class Protection:
         if not fresh:
             return Verdict(expired, ())
         whole_engine = self._engine_is_silent()
+        silent_services: dict[tuple[str, str], bool] = {}
         kept: list[tuple[Lease, str]] = []
         for lease in fresh:
-            reason = SELF_PRESERVATION if whole_engine else self._service_reason(lease)
+            service = lease.tenant, lease.service_id
+            if service not in silent_services:
+                silent_services[service] = self._service_is_silent(lease)
+            reason, seconds = self._verdict(lease, whole_engine=whole_engine, service=silent_services[service])
             if reason:
-                self._state.leases.protect(lease, self._bound(lease, reason), reason)
+                self._state.leases.protect(lease, seconds, reason)
                 kept.append((lease, reason))
             else:
                 expired.append(lease)
         return Verdict(expired, kept)
+
+    def _verdict(self, lease: Lease, *, whole_engine: bool, service: bool) -> tuple[str, float]:
+        """Why a lease is kept and for how many seconds; no reason where it is not. Where both rules hold, the longer bound does."""
+        last_known = self._limits.last_known_seconds if service else 0.0
+        if whole_engine:
+            return SELF_PRESERVATION, max(min(lease.ttl, self._limits.protection_max_seconds), last_known)
+        return (LAST_KNOWN, last_known) if service else ("", 0.0)
 
     def _engine_is_silent(self) -> bool:
         alive = self._state.leases.alive
@@ -65,22 +78,16 @@ class Protection:
         silent = sum(1 for lease in alive if lease.silent())
         return silent >= self._limits.protection_ratio * len(alive)
 
-    def _service_reason(self, lease: Lease) -> str:
+    def _service_is_silent(self, lease: Lease) -> bool:
+        """Whether the service of an overdue lease has fallen silent together with others."""
         tenant = self._state.existing(lease.tenant)
         siblings = [instance.lease for instance in tenant.instances_of(lease.service_id).values()]
         silent = sum(1 for sibling in siblings if sibling.silent())
         if not self._limits.last_known_seconds or silent < self._limits.last_known_ratio * len(siblings):
-            return ""
-        if silent == 1 and not self._others_are_silent(lease):
-            return ""
-        return LAST_KNOWN
+            return False
+        return silent > 1 or self._others_are_silent(lease)
 
     def _others_are_silent(self, lease: Lease) -> bool:
         return any(
             other.silent() for other in self._state.leases.alive if other is not lease and other.tenant == lease.tenant
         )
-
-    def _bound(self, lease: Lease, reason: str) -> float:
-        if reason == SELF_PRESERVATION:
-            return min(lease.ttl, self._limits.protection_max_seconds)
-        return self._limits.last_known_seconds

@@ -144,17 +144,26 @@ async def test_client_certificates_are_demanded_where_that_is_set(authority: Aut
         assert await _status(f"{engine.url}/version", authority.context(friend)) == 200
 
 
-async def test_a_certificate_that_cannot_be_read_is_said_in_one_line(tmp_path: Path) -> None:
-    """Exit status 1, no traceback, no port opened."""
-    broken = tmp_path / "broken.pem"
-    broken.write_text("no certificate")
-    engine = EngineProcess(tmp_path / "data", tls_cert=broken)
+@pytest.mark.parametrize("wrong", ["tls_cert", "tls_key", "tls_client_ca"])
+@pytest.mark.parametrize("content", ["no certificate", None], ids=["broken", "missing"])
+async def test_a_file_of_tls_that_cannot_be_used_is_named_in_one_line(
+    tmp_path: Path, authority: Authority, wrong: str, content: str | None
+) -> None:
+    """Exit status 1, setting and file in the line, no traceback, and the data folder is not touched."""
+    certificate, key = authority.issue(f"good-{wrong}-{content is None}")
+    file = tmp_path / "wrong.pem"
+    if content is not None:
+        file.write_text(content)
+    given = {"tls_cert": certificate, "tls_key": key, "tls_client_ca": authority.certificate, wrong: file}
+    engine = EngineProcess(tmp_path / "data", **given)
     with pytest.raises(AssertionError, match="no ready line"):
         await engine.start()
     assert await engine.stop() == 1
     log = engine.log.read_text()
     assert "server.cannot_start" in log
+    assert f"{wrong} {file}" in log
     assert "Traceback" not in log
+    assert not engine.data_dir.exists()
 
 
 async def test_every_port_answers_every_protocol(tmp_path: Path) -> None:

@@ -109,6 +109,16 @@ def test_self_preservation_keeps_all_for_their_time_to_live() -> None:
     assert town.registered("forecast") == 1
 
 
+def test_a_cut_of_everybody_protects_no_service_for_less_time_than_a_cut_of_it_alone() -> None:
+    """The whole fleet behind one path that is cut for longer than two times to live: its lists stay, then end with their bound."""
+    town = Town(Limits(last_known_seconds=100), weather=6, forecast=6)
+    kept = [reason for lapse in town.pass_time(90) for _, reason in lapse.kept]
+    assert kept == ["self-preservation"] * 12
+    assert (town.registered("weather"), town.registered("forecast")) == (6, 6)
+    town.pass_time(35)
+    assert (town.registered("weather"), town.registered("forecast")) == (0, 0)
+
+
 def test_few_instances_do_not_preserve_themselves() -> None:
     """Five or fewer are no fleet to judge by."""
     town = Town(Limits(last_known_seconds=0), weather=5)
