@@ -35,7 +35,6 @@ from registry.catalog.leases import Lease
 from registry.errors import RegistryError
 
 if TYPE_CHECKING:
-    from registry.api.kie.hot import HotConfig
     from registry.engine import Engine
 
 Wire = tuple[bytes, ...]
@@ -62,6 +61,17 @@ class Asker(Protocol):
     def remote(self) -> str: ...
 
     def answer_later(self, answer: Wire) -> None: ...
+
+
+class Chapter(Protocol):
+    """What another protocol has on the hot path: its own memos, by the request line."""
+
+    @property
+    def entries(self) -> int: ...
+
+    def answer(self, line: bytes, data: bytes, end: int, asker: Asker) -> Wire | None: ...
+
+    def learn(self, call: Call) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +105,7 @@ class HotPath:
         self._body_lines: set[bytes] = set()
         self._owners: dict[tuple[bytes, bytes], tuple[str, str]] = {}
         self._bytes = 0
-        self.config: HotConfig | None = None
+        self.config: Chapter | None = None
         self.date = b""
         self._empty = self.wire(EMPTY)
         self.served = {"heartbeat": 0, "find": 0, "heartbeats": 0, "register": 0}
