@@ -1,6 +1,6 @@
 """The audit log: who changed what, in registry, configuration and access alike, read from the journal itself.
 
-It reaches as far back as the journal does: superseded changes stay for `journal_history` revisions, those of configuration longer.
+It reaches as far back as the journal does: superseded changes stay until `journal_history` others came, those of configuration longer.
 """
 
 from __future__ import annotations

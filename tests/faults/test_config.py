@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pytest
 
 from tests.api.kie import JAVA_HEADERS, Kie, java_line
 from tests.engine import EngineProcess, eventually, running_engine
-from tests.faults.full_disk import BoundedFiles, Disk, small_file_system
+from tests.faults.full_disk import Disk
 from tests.raw import connect, request
 
 WRITERS = 16
@@ -161,18 +161,6 @@ async def _one_waits(kie: Kie) -> bool:
 
 
 # --- No room
-
-
-@pytest.fixture(params=["small file system", "bounded files"])
-def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
-    """A disk of each kind."""
-    if request.param == "bounded files":
-        yield BoundedFiles(tmp_path)
-        return
-    with small_file_system(tmp_path / "disk") as mounted:
-        if mounted is None:
-            pytest.skip("NO SMALL FILE SYSTEM: this user may not mount a tmpfs; only bounded files were tried")
-        yield mounted
 
 
 async def _until_refused(kie: Kie) -> None:

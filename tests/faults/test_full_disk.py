@@ -3,26 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.engine import Client, client_of, eventually
-from tests.faults.full_disk import BoundedFiles, Disk, small_file_system
+from tests.faults.full_disk import Disk
 from tests.faults.watching import watching
-
-
-@pytest.fixture(params=["small file system", "bounded files"])
-def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
-    """A disk of each kind."""
-    if request.param == "bounded files":
-        yield BoundedFiles(tmp_path)
-        return
-    with small_file_system(tmp_path / "disk") as mounted:
-        if mounted is None:
-            pytest.skip("NO SMALL FILE SYSTEM: this user may not mount a tmpfs; only bounded files were tried")
-        yield mounted
 
 
 class World:
