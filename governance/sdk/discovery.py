@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from governance.clock import Clock, Pause
+from governance.logs import logger
 from governance.sdk.client import SERVICE_GONE, Answer, CenterClient, EngineError, EngineUnavailableError
-from governance.sdk.heartbeat import Clock, Pause
-from governance.sdk.logs import logger
 from governance.sdk.model import Instance
 from governance.sdk.settings import ServiceSettings
 

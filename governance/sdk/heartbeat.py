@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
+from governance.clock import Clock, Pause
+from governance.logs import logger
 from governance.sdk.client import INSTANCE_GONE, SERVICE_GONE, CenterClient, EngineError, EngineUnavailableError
-from governance.sdk.logs import logger
 from governance.sdk.registration import Registered
 
 _FAILURES = 3
 _RETRY_SECONDS = 5.0
 
 log = logger(__name__)
-Pause: TypeAlias = Callable[[float], Awaitable[None]]
-Clock: TypeAlias = Callable[[], float]
 
 
 @dataclass(eq=False, slots=True)
@@ -104,8 +101,3 @@ async def _renew(members: Sequence[_Member]) -> frozenset[Registered]:
             return frozenset((first,))
         raise
     return frozenset()
-
-
-async def pause_for(seconds: float) -> None:
-    """The pause of real life."""
-    await asyncio.sleep(seconds)

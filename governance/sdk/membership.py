@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TypeAlias
 
+from governance.clock import Clock, Pause
+from governance.logs import logger
 from governance.sdk.client import INSTANCE_GONE, SERVICE_GONE, CenterClient, EngineError, EngineUnavailableError
-from governance.sdk.heartbeat import Clock, Heartbeats, Pause
-from governance.sdk.logs import logger
+from governance.sdk.heartbeat import Heartbeats
 from governance.sdk.registration import Registered, instance_document, register_service, replace_former
 from governance.sdk.settings import ServiceSettings, Status
 

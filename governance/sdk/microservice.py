@@ -11,11 +11,12 @@ from types import TracebackType
 
 import aiohttp
 
+from governance.clock import Clock, Pause, pause_for
 from governance.sdk.addresses import AddressPool, is_healthy
 from governance.sdk.client import CenterClient, EngineUnavailableError, NotRunningError, tls_context
 from governance.sdk.configuration import Configuration
 from governance.sdk.discovery import Discovery, Listener
-from governance.sdk.heartbeat import Clock, Heartbeats, Pause, pause_for
+from governance.sdk.heartbeat import Heartbeats
 from governance.sdk.membership import Membership
 from governance.sdk.model import Instance
 from governance.sdk.session import CONNECT_SECONDS, Session

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import aiohttp
 import orjson
 
+from governance.clock import Pause
+from governance.logs import logger
 from governance.sdk.client import CenterClient
 from governance.sdk.discovery import Discovery
-from governance.sdk.heartbeat import Pause
-from governance.sdk.logs import logger
 
 _SILENCE = 90.0
 _CONNECT_SECONDS = 5.0

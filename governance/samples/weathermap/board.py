@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from governance.logs import logger
 from governance.sdk import Configuration, ConfigurationError
-from governance.sdk.logs import logger
 
 _PREFIX = "weathermap."
 _CITIES = ("Shenzhen", "Beijing", "Shanghai", "Berlin", "London", "New York", "Nairobi", "Sydney")

@@ -8,10 +8,10 @@ import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 
+from governance.logs import logger
 from governance.samples.weathermap.board import board_of
 from governance.samples.weathermap.service import health
 from governance.sdk import Microservice, NoInstanceError
-from governance.sdk.logs import logger
 
 _HOP = frozenset(
     [

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import aiohttp
 from aiohttp import web
 
+from governance.logs import logger
 from governance.samples.weathermap.service import city_of, health, served_by
 from governance.sdk import Microservice, NoInstanceError
-from governance.sdk.logs import logger
 
 _TIMEOUT = aiohttp.ClientTimeout(total=3)
 log = logger(__name__)

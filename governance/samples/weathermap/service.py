@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from governance.logs import logger
 from governance.samples.weathermap.data import Almanac
 from governance.sdk import Microservice, ServiceSettings, SettingsError, until_stopped
-from governance.sdk.logs import logger
 
 APP = "weathermap"
 log = logger(__name__)

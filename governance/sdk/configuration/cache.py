@@ -13,8 +13,8 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ValidationError
 
+from governance.logs import logger
 from governance.sdk.configuration.levels import Value
-from governance.sdk.logs import logger
 from governance.sdk.settings import ServiceSettings
 
 log = logger(__name__)

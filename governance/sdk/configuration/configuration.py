@@ -15,6 +15,8 @@ from typing import TypeVar, cast, overload
 import aiohttp
 from pydantic import BaseModel
 
+from governance.clock import Clock, Pause, pause_for
+from governance.logs import logger
 from governance.sdk.addresses import AddressPool, is_healthy
 from governance.sdk.client import EngineUnavailableError, Json, tls_context
 from governance.sdk.configuration.cache import Cache
@@ -24,8 +26,6 @@ from governance.sdk.configuration.models import Model, model_of
 from governance.sdk.configuration.polls import ConfigClient, LevelPolls
 from governance.sdk.configuration.references import ConfigurationError, References, refers
 from governance.sdk.configuration.snapshot import Snapshot
-from governance.sdk.heartbeat import Clock, Pause, pause_for
-from governance.sdk.logs import logger
 from governance.sdk.settings import ServiceSettings
 
 _PROBE_SECONDS = 15.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias
 
+from governance.logs import logger
 from governance.sdk.configuration.levels import Value
-from governance.sdk.logs import logger
 
 log = logger(__name__)
 

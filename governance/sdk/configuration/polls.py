@@ -9,11 +9,11 @@ from typing import TypeAlias
 
 import aiohttp
 
+from governance.clock import Clock, Pause
+from governance.logs import logger
 from governance.sdk.addresses import AddressPool
 from governance.sdk.client import EngineError, EngineUnavailableError, Json, call, good, rows_of
 from governance.sdk.configuration.levels import Level
-from governance.sdk.heartbeat import Clock, Pause
-from governance.sdk.logs import logger
 from governance.sdk.settings import ServiceSettings
 
 log = logger(__name__)

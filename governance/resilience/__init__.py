@@ -1,0 +1,1 @@
+"""Whether a call is made, and how often: limits, breakers, bulkheads, retries, faults, fallbacks."""

@@ -1,0 +1,1 @@
+"""Which instance a call goes to: route rules, dark launch, zones, load balancing."""
