@@ -6,9 +6,12 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
+from typing import TypeAlias
 
 from ruamel.yaml.nodes import Node
 
+from governance.rules.joining import all_of
 from governance.rules.problems import Code, Notes, Path
 from governance.rules.reading import Reader, flag, mapping_of, text
 from governance.rules.regex import Regex, RegexError
@@ -42,7 +45,10 @@ MARKER = (Operator.EXACT, Operator.PREFIX, Operator.SUFFIX, Operator.CONTAINS, O
 GO_ONLY = (Operator.NO_EQU, Operator.NO_LESS, Operator.NO_GREATER, Operator.GREATER, Operator.LESS)
 
 
-@dataclass(frozen=True, slots=True)
+Test: TypeAlias = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
 class Condition:
     """Operators with their patterns. `fold` where upper and lower case are the same; None where the rule does not say it."""
 
@@ -51,10 +57,28 @@ class Condition:
 
     def holds(self, target: str | None, *, fold: bool = False) -> bool:
         """Whether all operators hold; without any, or without a text, none does. `fold` counts where the rule does not say it."""
-        if target is None or not self.operators:
-            return False
+        return target is not None and self.test(fold=fold)(target)
+
+    def test(self, *, fold: bool) -> Test:
+        """All operators as one test, prepared once."""
         folding = fold if self.fold is None else self.fold
-        return all(_holds(one, pattern, target, folding) for one, pattern in self.operators.items())
+        return self._folding if folding else self._heeding
+
+    @cached_property
+    def _heeding(self) -> Test:
+        return _joined(self.operators, fold=False)
+
+    @cached_property
+    def _folding(self) -> Test:
+        return _joined(self.operators, fold=True)
+
+
+def _joined(operators: Mapping[Operator, str], *, fold: bool) -> Test:
+    return all_of([_test(one, pattern, fold=fold) for one, pattern in operators.items()]) if operators else _never
+
+
+def _never(_target: str) -> bool:
+    return False
 
 
 _OF_TEXT: Mapping[Operator, Callable[[str, str], bool]] = {
@@ -81,34 +105,54 @@ _COMPARED: Mapping[str, Callable[[int], bool]] = {
 }
 
 
-def _holds(operator: Operator, pattern: str, target: str, fold: bool) -> bool:
+def _test(operator: Operator, pattern: str, *, fold: bool) -> Test:
+    """The test of one operator, with all that is known before there is a target."""
     if operator is Operator.COMPARE:
-        return compares(pattern, target)
+        return _comparing(pattern)
     if operator is Operator.REGEX:
-        return _fits(pattern, target)
+        return _fitting(pattern)
     if operator in _OF_WHOLE:
-        both = _WHOLE.fullmatch(pattern) and _WHOLE.fullmatch(target)
-        return bool(both) and _OF_WHOLE[operator](int(target), int(pattern))
+        return _of_whole(_OF_WHOLE[operator], pattern)
+    compared = _OF_TEXT[operator]
     if fold:
-        pattern, target = pattern.casefold(), target.casefold()
-    return _OF_TEXT[operator](target, pattern)
+        folded = pattern.casefold()
+        return lambda target: compared(target.casefold(), folded)
+    return lambda target: compared(target, pattern)
 
 
 def compares(pattern: str, target: str) -> bool:
     """Whether a number compares as `>=3` asks; what is no number does not. Numbers nearer than a millionth are equal."""
+    return _comparing(pattern)(target)
+
+
+def _comparing(pattern: str) -> Test:
     found = _COMPARE.fullmatch(pattern)
-    if found is None or not _NUMBER.fullmatch(target):
-        return False
-    actual, asked = float(target), float(found[2])
-    near = actual == asked or abs(actual - asked) < _NEAR
-    return _COMPARED[found[1]](0 if near else (1 if actual > asked else -1))
+    if found is None:
+        return _never
+    compared, asked = _COMPARED[found[1]], float(found[2])
+
+    def test(target: str) -> bool:
+        if not _NUMBER.fullmatch(target):
+            return False
+        actual = float(target)
+        near = actual == asked or abs(actual - asked) < _NEAR
+        return compared(0 if near else (1 if actual > asked else -1))
+
+    return test
 
 
-def _fits(pattern: str, target: str) -> bool:
+def _of_whole(compared: Callable[[int, int], bool], pattern: str) -> Test:
+    if not _WHOLE.fullmatch(pattern):
+        return _never
+    asked = int(pattern)
+    return lambda target: bool(_WHOLE.fullmatch(target)) and compared(int(target), asked)
+
+
+def _fitting(pattern: str) -> Test:
     try:
-        return Regex.of(pattern).fits(target)
+        return Regex.of(pattern).fits
     except RegexError:
-        return False
+        return _never
 
 
 def condition(known: Collection[Operator], *, folding: bool = False) -> Reader:

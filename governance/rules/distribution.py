@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Generic, Protocol, TypeVar
+from functools import cached_property
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from governance.rules.routes import RouteItem, RouteRule, RouteRules
 
@@ -23,6 +24,9 @@ class Tagged(Protocol):
 
 
 Target = TypeVar("Target", bound=Tagged)
+
+
+_Assigned: TypeAlias = "tuple[list[tuple[Target, ...]], tuple[Target, ...]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,7 @@ def score(tags: Mapping[str, str], instance: Tagged) -> int:
     return len(tags)
 
 
-def assign(
-    items: Sequence[RouteItem], instances: Sequence[Target]
-) -> tuple[list[tuple[Target, ...]], tuple[Target, ...]]:
+def assign(items: Sequence[RouteItem], instances: Sequence[Target]) -> _Assigned[Target]:
     """The instances of each item, and those of none. An instance is of the item that it fits best, of the first where several do."""
     groups: list[list[Target]] = [[] for _ in items]
     unset = []
@@ -80,20 +82,20 @@ def draw(weights: Sequence[int], current: Sequence[int]) -> tuple[int, tuple[int
     return drawn, tuple(raised)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan(Generic[Target]):
-    """A rule for the instances of a callee: what each draw leads to."""
+    """A rule for the instances of a callee: what each draw leads to. Instances are assigned once for many draws."""
 
     rule: RouteRule
     instances: tuple[Target, ...]
 
     def chosen(self, drawn: int, fallback: int) -> tuple[tuple[Target, ...], str]:
         """The instances of two draws, the second of the fallback's items, and why it is these."""
-        groups, unset = assign(self.rule.route, self.instances)
+        groups, unset = self._assigned
         if drawn < len(groups) and groups[drawn]:
             return groups[drawn], f"route {drawn + 1}"
         if self.rule.fallback:
-            spare, _ = assign(self.rule.fallback, self.instances)
+            spare, _ = self._spare
             if fallback < len(spare) and spare[fallback]:
                 return spare[fallback], f"fallback {fallback + 1}"
         if len(weights_of(self.rule.route)) > len(groups) and unset:
@@ -101,6 +103,14 @@ class Plan(Generic[Target]):
         if self.rule.empty_protection:
             return self.instances, "all instances, because nobody else is there"
         return (), "nobody, because the rule has emptyProtection: false"
+
+    @cached_property
+    def _assigned(self) -> _Assigned[Target]:
+        return assign(self.rule.route, self.instances)
+
+    @cached_property
+    def _spare(self) -> _Assigned[Target]:
+        return assign(self.rule.fallback, self.instances)
 
     def outcomes(self) -> tuple[Outcome[Target], ...]:
         """All that can happen, with shares that add up to 1."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -178,44 +178,47 @@ def legacy_text(setting: Setting) -> str:
     return str(setting.value).lower() if isinstance(setting.value, bool) else str(setting.value)
 
 
-def setting_of(
-    settings: Sequence[Setting], namespace: str, side: str, name: str, target: tuple[str, str, str]
-) -> Value | None:
-    """What holds for a call of (service, schema, operation): the operation's, else the service's, else that for all, else the default."""
-    service, schema, operation = target
-    found = {
-        (one.scope): one.value for one in settings if (one.namespace, one.side, one.property) == (namespace, side, name)
-    }
-    for scope in (f"{service}.{schema}.{operation}", service, ""):
-        if scope in found:
-            return found[scope]
-    return _default(namespace, name)
+class Settings:
+    """All settings that a service reads, found by what they are for: made once for many calls. Of equal keys, the last counts."""
+
+    def __init__(self, settings: Iterable[Setting] = ()) -> None:
+        self._values: dict[tuple[str, str, str], dict[str, Value]] = {}
+        for one in settings:
+            self._values.setdefault((one.namespace, one.side, one.property), {})[one.scope] = one.value
+
+    def scopes(self, namespace: str, side: str, name: str) -> Mapping[str, Value]:
+        """The values of a property, by scope."""
+        return self._values.get((namespace, side, name), _NONE)
 
 
-def _default(namespace: str, name: str) -> Value | None:
-    if namespace == "fault":
-        return None
-    known = {**_BIZKEEPER, "loadbalance": _LOAD_BALANCE, "flowcontrol": _FLOW}[namespace]
-    return known[name].default
+_NONE: Mapping[str, Value] = {}
+_DEFAULTS: Mapping[str, Mapping[str, _Spec]] = {**_BIZKEEPER, "loadbalance": _LOAD_BALANCE, "flowcontrol": _FLOW}
 
 
-def qps_limit(settings: Sequence[Setting], side: str, target: tuple[str, str, str]) -> tuple[str, int]:
+def setting_of(settings: Settings, namespace: str, side: str, name: str, target: tuple[str, str, str]) -> Value | None:
+    """What holds for a call of (service, schema, operation): the narrowest that is set, else the default.
+
+    Narrowest first these are the operation's, the schema's where there is such a one, the service's, and that for all.
+    """
+    found = settings.scopes(namespace, side, name)
+    if found:
+        service, schema, operation = target
+        of_schema = () if namespace in _BIZKEEPER else (f"{service}.{schema}",)
+        for scope in (f"{service}.{schema}.{operation}", *of_schema, service, ""):
+            if scope in found:
+                return found[scope]
+    return None if namespace == "fault" else _DEFAULTS[namespace][name].default
+
+
+def qps_limit(settings: Settings, side: str, target: tuple[str, str, str]) -> tuple[str, int]:
     """The limit in calls a second, and the scope whose counter is shared; for a provider the service is the caller."""
-    service, schema, operation = target
-    limits = {
-        one.scope: one.value
-        for one in settings
-        if (one.namespace, one.side, one.property) == ("flowcontrol", side, "qps.limit")
-    }
-    for scope in (
-        f"{service}.{schema}.{operation}", f"{service}.{schema}", service,
-        f"ANY.{schema}.{operation}", f"ANY.{schema}", "ANY",
-    ):  # fmt: skip
-        if scope in limits:
-            return scope, int(limits[scope])
-    everyone = [
-        one.value
-        for one in settings
-        if (one.namespace, one.side, one.property) == ("flowcontrol", side, "qps.global.limit")
-    ]
-    return "", int(everyone[-1]) if everyone else 2**31 - 1
+    limits = settings.scopes("flowcontrol", side, "qps.limit")
+    if limits:
+        service, schema, operation = target
+        for scope in (
+            f"{service}.{schema}.{operation}", f"{service}.{schema}", service,
+            f"ANY.{schema}.{operation}", f"ANY.{schema}", "ANY",
+        ):  # fmt: skip
+            if scope in limits:
+                return scope, int(limits[scope])
+    return "", int(settings.scopes("flowcontrol", side, "qps.global.limit").get("", 2**31 - 1))

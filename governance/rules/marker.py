@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeAlias
 
 from ruamel.yaml.nodes import Node
 
 from governance.rules.conditions import MARKER, Condition, condition
+from governance.rules.joining import all_of, any_of
 from governance.rules.problems import Code, Notes, Path
 from governance.rules.reading import by, list_of, mapping_by, read_record, text
 
@@ -29,6 +32,19 @@ class Request:
     service_name: str | None = None
     source: str | None = None
     source_tags: Mapping[str, str] = field(default_factory=dict)
+    _folded: Mapping[str, str] | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def folded_headers(self) -> Mapping[str, str]:
+        """The headers by name in one case, made once. Of several with the same name, the first counts."""
+        folded = self._folded
+        if folded is None:
+            folded = {name.casefold(): value for name, value in reversed(tuple(self.headers.items()))}
+            object.__setattr__(self, "_folded", folded)
+        return folded
+
+
+RequestTest: TypeAlias = Callable[[Request], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +83,7 @@ def methods(node: Node, notes: Notes, path: Path) -> tuple[str, ...] | None:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Match:
     """Conditions that must all hold; what is None is not asked for."""
 
@@ -79,13 +95,19 @@ class Match:
     service_name: str | None = field(default=None, metadata=by(text))
     custom_matcher: CustomMatcher | None = field(default=None, metadata=by(_custom))
 
+    @cached_property
+    def holds(self) -> RequestTest:
+        """Whether all that is asked for holds for a request, prepared once. Names of headers are found in any case."""
+        of_headers = [header_test(name, asked, fold=False) for name, asked in self.headers.items()]
+        return all_of([*tests_without_headers(self), *of_headers])
+
 
 def match(node: Node, notes: Notes, path: Path) -> Match | None:
     """Reads one item of `matches`."""
     return read_record(Match, node, notes, path)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MatchGroup:
     """A request is of the group when one of its matches holds."""
 
@@ -93,23 +115,51 @@ class MatchGroup:
     matches: tuple[Match, ...] = field(metadata=by(list_of(match, empty=False)))
     services: str = field(default="", metadata=by(text))
 
+    @cached_property
+    def holds(self) -> RequestTest:
+        """Whether one of the matches holds for a request, prepared once."""
+        return any_of([one.holds for one in self.matches])
+
 
 def group_matches(group: MatchGroup, request: Request) -> bool:
     """Whether a request is of the group."""
-    return any(item_matches(one, request) for one in group.matches)
+    return group.holds(request)
 
 
 def item_matches(one: Match, request: Request) -> bool:
-    """Whether all that one match asks for holds. Names of headers are found in any case."""
-    headers = {name.casefold(): value for name, value in request.headers.items()}
-    return (
-        (one.method is None or request.method in one.method)
-        and (one.api_path is None or one.api_path.holds(request.path))
-        and all(asked.holds(headers.get(name.casefold())) for name, asked in one.headers.items())
-        and all(asked.holds(request.queries.get(name)) for name, asked in one.queries.items())
-        and (one.service_name is None or one.service_name == request.service_name)
-        and _custom_passes(one.custom_matcher)
-    )
+    """Whether all that one match asks for holds."""
+    return one.holds(request)
+
+
+def header_test(name: str, asked: Condition, *, fold: bool) -> RequestTest:
+    """Whether a header is as it is asked for; `fold` counts where the rule does not say whether upper and lower case are the same."""
+    folded, holds = name.casefold(), asked.test(fold=fold)
+
+    def test(request: Request) -> bool:
+        value = request.folded_headers.get(folded)
+        return value is not None and holds(value)
+
+    return test
+
+
+def tests_without_headers(one: Match) -> Iterator[RequestTest]:
+    """The tests of the other parts of a match."""
+    methods, service_name = one.method, one.service_name
+    if methods is not None:
+        yield lambda request: request.method in methods
+    if one.api_path is not None:
+        fits = one.api_path.test(fold=False)
+        yield lambda request: fits(request.path)
+    for name, asked in one.queries.items():
+        yield _query_test(name, asked)
+    if service_name is not None:
+        yield lambda request: request.service_name == service_name
+    if not _custom_passes(one.custom_matcher):
+        yield lambda _: False
+
+
+def _query_test(name: str, asked: Condition) -> RequestTest:
+    return lambda request: asked.holds(request.queries.get(name))
 
 
 def _custom_passes(custom: CustomMatcher | None) -> bool:

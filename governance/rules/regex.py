@@ -15,6 +15,8 @@ from typing import TypeAlias
 LONGEST_PATTERN = 512
 LONGEST_TEXT = 512
 """Characters; a longer text does not fit."""
+MOST_STEPS = 1024
+"""That one pattern keeps; then it begins anew."""
 MOST_REPEATS = 100
 MOST_PARTS = 1000
 _DEEPEST = 20
@@ -65,38 +67,66 @@ class _Repeat:
 _Part: TypeAlias = "_One | _All | _Any | _Repeat"
 
 
-@dataclass(frozen=True, slots=True)
-class Regex:
-    """A pattern that has been read: an automaton with one state for each character that it names. Sets of states are bits of a number."""
+class _Step:
+    """States that were reached together, and the steps that lead on from them, of those characters that were seen."""
 
-    tests: Sequence[Test]
-    follows: Sequence[int]
-    first: int
-    last: int
-    empty: bool
+    __slots__ = ("after", "fitting", "ready")
+
+    def __init__(self, ready: int, *, fitting: bool) -> None:
+        self.ready = ready
+        self.fitting = fitting
+        self.after: dict[str, _Step] = {}
+
+
+class Regex:
+    """A pattern that has been read: an automaton with one state for each character that it names. Sets of states are bits of a number.
+
+    Steps that were taken are kept, up to a number of them, so that most texts cost a look-up for each character.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        """Read a pattern. Raises `RegexError`."""
+        builder = _Builder()
+        span = builder.add(_Reader(pattern).read())
+        self._tests, self._follows, self._last = builder.tests, builder.follows, span.last
+        self._begin = _Step(span.first, fitting=span.empty)
+        self._known: dict[int, _Step] = {}
+        self._left = MOST_STEPS
 
     @staticmethod
     @lru_cache(maxsize=64)
     def of(pattern: str) -> Regex:
-        """Read a pattern. Raises `RegexError`."""
-        builder = _Builder()
-        span = builder.add(_Reader(pattern).read())
-        return Regex(builder.tests, builder.follows, span.first, span.last, span.empty)
+        """The same for the same pattern. Raises `RegexError`."""
+        return Regex(pattern)
 
     def fits(self, text: str) -> bool:
         """Whether it fits the whole text."""
-        if not text or len(text) > LONGEST_TEXT:
-            return self.empty and not text
-        ready, active = self.first, 0
+        if len(text) > LONGEST_TEXT:
+            return False
+        step = self._begin
         for one in text:
-            active = 0
-            following = 0
-            for state in _bits(ready):
-                if self.tests[state](one):
-                    active |= 1 << state
-                    following |= self.follows[state]
-            ready = following
-        return bool(active & self.last)
+            step = step.after.get(one) or self._next(step, one)
+            if not step.ready and not step.fitting:
+                return False
+        return step.fitting
+
+    def _next(self, step: _Step, one: str) -> _Step:
+        active = following = 0
+        for state in _bits(step.ready):
+            if self._tests[state](one):
+                active |= 1 << state
+                following |= self._follows[state]
+        if self._left == 0:
+            self._forget()
+        self._left -= 1
+        found = self._known.setdefault(active, _Step(following, fitting=bool(active & self._last)))
+        step.after[one] = found
+        return found
+
+    def _forget(self) -> None:
+        self._begin.after.clear()
+        self._known.clear()
+        self._left = MOST_STEPS
 
 
 def _bits(states: int) -> Iterator[int]:

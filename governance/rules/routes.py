@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ruamel.yaml.nodes import Node
 
 from governance.rules.conditions import Condition, Operator, condition
-from governance.rules.marker import Match, MatchGroup, Request, group_matches, item_matches
+from governance.rules.joining import all_of
+from governance.rules.marker import (
+    Match,
+    MatchGroup,
+    Request,
+    RequestTest,
+    header_test,
+    tests_without_headers,
+)
 from governance.rules.problems import Code, Notes, Path
 from governance.rules.reading import by, flag, list_of, mapping_by, read_record, some_text, text, whole
 
@@ -17,7 +26,7 @@ _CONDITION = condition([*Operator], folding=True)
 _CONDITIONS = mapping_by(_CONDITION)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RouteMatch(Match):
     """What a route rule may ask for. `refer`, `source` and `source_tags` are go-chassis's; `refer` names a marker that alone counts."""
 
@@ -28,6 +37,21 @@ class RouteMatch(Match):
     source: str = field(default="", metadata=by(text))
     source_tags: Mapping[str, str] = field(default_factory=dict, metadata=by(mapping_by(text)))
     refer: str = field(default="", metadata=by(text))
+
+    @cached_property
+    def holds(self) -> RequestTest:
+        """Whether all but `refer` holds for a request. Values of headers are compared in any case where the rule does not say it."""
+        asked = (*self.headers.items(), *self.http_headers.items())
+        of_headers = [header_test(name, one, fold=True) for name, one in asked]
+        return all_of([*tests_without_headers(self), *of_headers, *_source_tests(self)])
+
+
+def _source_tests(match: RouteMatch) -> Iterator[RequestTest]:
+    source, tags = match.source, match.source_tags.items()
+    if source:
+        yield lambda request: request.source == source
+    if tags:
+        yield lambda request: all(request.source_tags.get(name) == value for name, value in tags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +81,14 @@ class RouteRule:
     empty_protection: bool = field(default=True, metadata=by(flag))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RouteRules:
     """All rules of one callee, in their order in the text; `service` is None where they are for all."""
 
     service: str | None
     rules: tuple[RouteRule, ...]
 
-    @property
+    @cached_property
     def ordered(self) -> tuple[RouteRule, ...]:
         """By precedence, the highest first."""
         return tuple(sorted(self.rules, key=lambda rule: -(rule.precedence or 0)))
@@ -133,30 +157,13 @@ def matches_all(match: RouteMatch) -> bool:
 
 
 def route_matches(match: RouteMatch | None, request: Request, markers: Mapping[str, MatchGroup]) -> bool:
-    """Whether a rule is for a request. Values are compared in any case where the rule does not say otherwise."""
+    """Whether a rule is for a request."""
     if match is None:
         return True
     if match.refer:
         group = markers.get(match.refer)
-        return group is not None and group_matches(group, request)
-    headers = {name.casefold(): value for name, value in request.headers.items()}
-    asked = (*match.headers.items(), *match.http_headers.items())
-    return (
-        all(one.holds(headers.get(name.casefold()), fold=True) for name, one in asked)
-        and (not match.source or match.source == request.source)
-        and all(request.source_tags.get(name) == value for name, value in match.source_tags.items())
-        and item_matches(_without_headers(match), request)
-    )
-
-
-def _without_headers(match: RouteMatch) -> Match:
-    return Match(
-        api_path=match.api_path,
-        method=match.method,
-        queries=match.queries,
-        service_name=match.service_name,
-        custom_matcher=match.custom_matcher,
-    )
+        return group is not None and group.holds(request)
+    return match.holds(request)
 
 
 def first_match(rules: RouteRules, request: Request, markers: Mapping[str, MatchGroup] = {}) -> RouteRule | None:

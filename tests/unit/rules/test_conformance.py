@@ -15,7 +15,7 @@ from governance.rules.check import Rule, check
 from governance.rules.conditions import compares
 from governance.rules.darklaunch import DarkLaunch
 from governance.rules.distribution import Plan, draw, effective, weights_of
-from governance.rules.legacy import Setting, qps_limit, setting_of
+from governance.rules.legacy import Setting, Settings, qps_limit, setting_of
 from governance.rules.marker import MatchGroup, Request, group_matches, in_scope
 from governance.rules.policies import CircuitBreaker, FaultInjection, RateLimiting, Retry, status_matches
 from governance.rules.problems import Code, Severity
@@ -139,8 +139,8 @@ def test_11_and_12_the_share_of_faults_is_deterministic() -> None:
     assert not _rule(FaultInjection, "servicecomb.faultInjection.g", "percentage: 100\nforceClosed: true").fires(1)
 
 
-def _settings(values: Mapping[str, str]) -> list[Setting]:
-    return [_rule(Setting, f"servicecomb.{key}", value) for key, value in values.items()]
+def _settings(values: Mapping[str, str]) -> Settings:
+    return Settings(_rule(Setting, f"servicecomb.{key}", value) for key, value in values.items())
 
 
 def test_13_a_forced_fallback_and_its_policy() -> None:
@@ -150,7 +150,7 @@ def test_13_a_forced_fallback_and_its_policy() -> None:
     )
     assert setting_of(degraded, "fallback", "Consumer", "force", target) is True
     assert setting_of(degraded, "fallbackpolicy", "Consumer", "policy", target) == "returnnull"
-    assert setting_of([], "fallback", "Consumer", "force", target) is False
+    assert setting_of(Settings(), "fallback", "Consumer", "force", target) is False
     assert setting_of(degraded, "fallback", "Consumer", "force", ("weather", "a", "b")) is False
 
 
@@ -164,7 +164,7 @@ def test_15_a_limit_of_0_for_any_caller() -> None:
     limits = _settings({"flowcontrol.Provider.qps.limit.ANY": "0", "flowcontrol.Provider.qps.limit.edge": "7"})
     assert qps_limit(limits, "Provider", ("weather", "s", "o")) == ("ANY", 0)
     assert qps_limit(limits, "Provider", ("edge", "s", "o")) == ("edge", 7)
-    assert qps_limit([], "Provider", ("weather", "s", "o")) == ("", 2**31 - 1)
+    assert qps_limit(Settings(), "Provider", ("weather", "s", "o")) == ("", 2**31 - 1)
 
 
 def test_16_shares_are_drawn_in_the_order_of_the_algorithm() -> None:

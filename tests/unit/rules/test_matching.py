@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
 from governance.rules.check import check
 from governance.rules.conditions import Condition, Operator
 from governance.rules.marker import MatchGroup, Request, group_matches, item_matches
 from governance.rules.policies import Retry
 from governance.rules.routes import RouteRules, first_match, route_matches
-from governance.rules.selection import OwnService, applied
+from governance.rules.selection import Choices, OwnService, applied
 from tests.unit.rules.rule_strategies import GROUPS, MATCHES, ROUTE_CONDITIONS, TEXTS, route_rules
 
 REQUESTS = st.builds(
@@ -78,6 +79,23 @@ def test_names_of_headers_are_found_in_any_case_and_values_are_not() -> None:
     assert not group_matches(group, Request(headers={"x-user": "Tom"}))
 
 
+def test_of_a_header_that_is_there_twice_the_first_counts() -> None:
+    twice = CIMultiDict([("X-User", "tom"), ("x-user", "eve")])
+    assert _group("matches: [{headers: {x-user: {exact: tom}}}]").holds(Request(headers=twice))
+    assert not _group("matches: [{headers: {x-user: {exact: eve}}}]").holds(Request(headers=twice))
+
+
+def test_thousands_of_headers_and_of_matches_are_asked_for() -> None:
+    many = ", ".join(f"h{n}: {{exact: '{n}'}}" for n in range(3000))
+    group = _group(f"matches: [{{headers: {{{many}}}}}]")
+    headers = {f"H{n}": str(n) for n in range(3000)}
+    assert group.holds(Request(headers=headers))
+    assert not group.holds(Request(headers={**headers, "H2999": ""}))
+    matches = ", ".join(f"{{apiPath: {{exact: /{n}}}}}" for n in range(3000))
+    assert _group(f"matches: [{matches}]").holds(Request("/2999"))
+    assert not _group(f"matches: [{matches}]").holds(Request("/3000"))
+
+
 def test_a_class_of_java_decides_nothing_here() -> None:
     assert not group_matches(
         _group("matches: [{customMatcher: {customMatcherHandler: a.B, customMatcherParameters: c}}]"), Request()
@@ -127,6 +145,17 @@ def test_policies_and_groups_are_for_the_services_that_they_name() -> None:
     assert applied(policies, {"g": group}, Request(), OwnService("weather", "2.0.0")) is None
     assert applied([Retry(name="g")], {"g": group}, Request(), OwnService("forecast")) is None
     assert applied(policies, {}, Request(), OwnService("weather", "1.0.0")) is None
+
+
+def test_choices_are_made_once_for_many_requests() -> None:
+    """In the order of `order`, then of the name; the second is taken where the first is not for the request."""
+    texts = {"b": "matches: [{}]", "a": "matches: [{}]", "c": "matches: [{method: [POST]}]"}
+    groups = {name: _group(text) for name, text in texts.items()}
+    policies = [Retry(name="b"), Retry(name="a"), Retry(name="c", order=-1), Retry(name="none", order=-2)]
+    choices = Choices(policies, groups, OwnService("weather"))
+    chosen = [choices.applied(Request(method=method)) for method in ("GET", "POST", "GET")]
+    assert [one and one.name for one in chosen] == ["a", "c", "a"]
+    assert Choices(policies, {}, OwnService("weather")).applied(Request()) is None
 
 
 @given(GROUPS, REQUESTS)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from governance.rules.access import AccessList, AccessRule
 from governance.rules.check import check
 from governance.rules.darklaunch import DarkLaunch, parse_expression
-from governance.rules.legacy import Setting, qps_limit, setting_of
+from governance.rules.legacy import Setting, Settings, qps_limit, setting_of
 
 
 @pytest.mark.parametrize(
@@ -137,11 +137,39 @@ def test_the_narrowest_setting_counts() -> None:
 
     def found(*target: str) -> object:
         service, schema, operation = target
-        return setting_of(all_of_them, "isolation", "Consumer", "timeoutInMilliseconds", (service, schema, operation))
+        return setting_of(
+            Settings(all_of_them), "isolation", "Consumer", "timeoutInMilliseconds", (service, schema, operation)
+        )
 
     assert [found("a", "s", "o"), found("a", "s", "p"), found("b", "s", "o")] == [3, 2, 1]
-    assert setting_of([], "isolation", "Consumer", "timeoutInMilliseconds", ("a", "s", "o")) == 30_000
-    assert setting_of([], "fault", "Consumer", "rest.delay.percent", ("a", "s", "o")) is None
+    assert setting_of(Settings(), "isolation", "Consumer", "timeoutInMilliseconds", ("a", "s", "o")) == 30_000
+    assert setting_of(Settings(), "fault", "Consumer", "rest.delay.percent", ("a", "s", "o")) is None
+
+
+def test_a_fault_of_a_schema_counts_for_its_operations() -> None:
+    begin, end = "servicecomb.governance.Consumer", "policy.fault.protocols.rest.abort.percent"
+    scopes = {"_global": "1", "a": "2", "a.schemas.s": "3", "a.schemas.s.operations.o": "4"}
+    faults = Settings(_setting(f"{begin}.{scope}.{end}", value) for scope, value in scopes.items())
+
+    def found(target: tuple[str, str, str]) -> object:
+        return setting_of(faults, "fault", "Consumer", "rest.abort.percent", target)
+
+    assert [found(("a", "s", "o")), found(("a", "s", "p")), found(("a", "t", "o")), found(("b", "s", "o"))] == [
+        4,
+        3,
+        2,
+        1,
+    ]
+
+
+def test_a_setting_of_a_schema_is_none_for_a_breaker() -> None:
+    breaker = Settings([Setting("circuitBreaker", "Consumer", "a.s", "forceOpen", value=True)])
+    assert setting_of(breaker, "circuitBreaker", "Consumer", "forceOpen", ("a", "s", "o")) is False
+
+
+def test_of_equal_settings_the_last_counts() -> None:
+    twice = Settings(Setting("loadbalance", "", "a", "retryOnNext", n) for n in (1, 2))
+    assert setting_of(twice, "loadbalance", "", "retryOnNext", ("a", "s", "o")) == 2
 
 
 def test_limits_are_looked_up_from_operation_to_any() -> None:
@@ -149,8 +177,8 @@ def test_limits_are_looked_up_from_operation_to_any() -> None:
     limits = [_setting(f"servicecomb.flowcontrol.Provider.qps.limit.{scope}", str(n)) for n, scope in enumerate(order)]
     limits.append(_setting("servicecomb.flowcontrol.Provider.qps.global.limit", "99"))
     for n, scope in enumerate(order):
-        assert qps_limit(limits[n:], "Provider", ("a", "s", "o")) == (scope, n)
-    assert qps_limit(limits[-1:], "Provider", ("a", "s", "o")) == ("", 99)
+        assert qps_limit(Settings(limits[n:]), "Provider", ("a", "s", "o")) == (scope, n)
+    assert qps_limit(Settings(limits[-1:]), "Provider", ("a", "s", "o")) == ("", 99)
 
 
 def test_access_lists() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.rules.regex import LONGEST_PATTERN, LONGEST_TEXT, Regex, RegexError
+from governance.rules.regex import LONGEST_PATTERN, LONGEST_TEXT, MOST_STEPS, Regex, RegexError
 
 _ATOMS = st.sampled_from(["a", "b", ".", "[ab]", "[^a]", r"\d", r"\w", r"\.", "[a-c0-9]", r"\S"])
 _PATTERNS = st.recursive(
@@ -26,6 +26,13 @@ _PATTERNS = st.recursive(
 @given(_PATTERNS, st.text("abc1. ", max_size=8))
 def test_it_fits_what_pythons_engine_fits(pattern: str, text: str) -> None:
     assert Regex.of(pattern).fits(text) == bool(re.fullmatch(pattern, text, re.ASCII))
+
+
+def test_more_steps_than_are_kept_change_nothing() -> None:
+    pattern = Regex("a*.b")
+    for code in range(0x4E00, 0x4E00 + 2 * MOST_STEPS):
+        assert pattern.fits(f"aa{chr(code)}b")
+        assert not pattern.fits(f"aa{chr(code)}a")
 
 
 @given(st.text(max_size=30))
