@@ -109,11 +109,12 @@ def match(node: Node, notes: Notes, path: Path) -> Match | None:
 
 @dataclass(frozen=True)
 class MatchGroup:
-    """A request is of the group when one of its matches holds."""
+    """A request is of the group when one of its matches holds. `alias` is what Service Center's API calls it, for people."""
 
     name: str
     matches: tuple[Match, ...] = field(metadata=by(list_of(match, empty=False)))
     services: str = field(default="", metadata=by(text))
+    alias: str = field(default="", metadata=by(text))
 
     @cached_property
     def holds(self) -> RequestTest:

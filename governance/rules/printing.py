@@ -17,7 +17,7 @@ from governance.rules.legacy import Setting, legacy_text
 from governance.rules.reading import readers_of
 from governance.rules.routes import RouteRules
 
-_Plain: TypeAlias = "Mapping[str, _Plain] | list[_Plain] | str | int | float | bool"
+Plain: TypeAlias = "Mapping[str, Plain] | list[Plain] | str | int | float | bool | None"
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:[-./][A-Za-z0-9_]+)*")
 _TAKEN = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
 _LONGEST_KEY = 1000
@@ -33,15 +33,28 @@ def print_rule(rule: Rule) -> str:
         case DarkLaunch():
             return json.dumps(_plain(rule))
         case RouteRules():
-            return _block([_plain(one) for one in rule.rules], "")
-    return _block(_plain(rule), "")
+            return print_plain([_plain(one) for one in rule.rules])
+    return print_record(rule)
 
 
-def _plain(value: object) -> _Plain:
-    """A value in mappings, lists and scalars."""
+def print_record(record: object) -> str:
+    """A record whose fields have readers, as YAML."""
+    return print_plain(_plain(record))
+
+
+def print_plain(value: Plain) -> str:
+    """The text that any YAML, of version 1.1 or 1.2, reads as these mappings, lists and scalars. Numbers must be finite."""
+    return _block(value, "")
+
+
+def _plain(value: object) -> Plain:
+    """A value in mappings, lists and scalars. A long whole number is a duration, which is written in seconds then."""
     match value:
-        case bool() | int() | float() | str():
+        case bool() | float() | str():
             return value
+        case int():
+            written = print_duration(value)
+            return value if written == str(value) else written
         case tuple():
             return [_plain(item) for item in value]
         case Mapping():
@@ -52,7 +65,7 @@ def _plain(value: object) -> _Plain:
     return _record(value)
 
 
-def _record(record: object) -> _Plain:
+def _record(record: object) -> Plain:
     assert dataclasses.is_dataclass(record)  # noqa: S101  a rule is made of nothing else
     values = {name: getattr(record, attribute) for name, (attribute, _) in readers_of(type(record)).items()}
     defaults = {field.name: _default(field) for field in dataclasses.fields(record)}
@@ -64,7 +77,7 @@ def _default(field: dataclasses.Field[object]) -> object:
     return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
-def _block(value: _Plain, indent: str) -> str:
+def _block(value: Plain, indent: str) -> str:
     """The lines of a value, without one in front."""
     if isinstance(value, Mapping) and value:
         return "".join(f"{indent}{_key(name, indent)}{_after(inner, indent)}" for name, inner in value.items())
@@ -73,7 +86,7 @@ def _block(value: _Plain, indent: str) -> str:
     return f"{indent}{_scalar(value)}\n"
 
 
-def _after(value: _Plain, indent: str) -> str:
+def _after(value: Plain, indent: str) -> str:
     if isinstance(value, Mapping | list) and value:
         return "\n" + _block(value, indent + "  ")
     return f" {_scalar(value)}\n"
@@ -84,15 +97,26 @@ def _key(name: str, indent: str) -> str:
     return f"{written}:" if len(written) <= _LONGEST_KEY else f"? {written}\n{indent}:"
 
 
-def _scalar(value: _Plain) -> str:
+def _scalar(value: Plain) -> str:
     match value:
+        case None:
+            return "null"
         case bool():
             return str(value).lower()
         case int():
-            return print_duration(value)
+            return str(value)
         case float():
-            return repr(value)
+            digits, exponent, power = repr(value).partition("e")
+            return digits if not exponent else f"{digits if '.' in digits else digits + '.0'}e{power}"
         case str():
             plain = _WORD.fullmatch(value) and value.lower() not in _TAKEN
-            return value if plain else json.dumps(value).replace("\x7f", "\\u007f")
+            return value if plain else _quoted(value)
     return "{}" if isinstance(value, Mapping) else "[]"
+
+
+def _quoted(text: str) -> str:
+    """In quotes, with what cannot be seen escaped. Go knows no halves of UTF-16, so a character is one escape."""
+    return "".join(
+        letter if letter.isprintable() else f"\\u{ord(letter):04x}" if letter <= "\uffff" else f"\\U{ord(letter):08x}"
+        for letter in json.dumps(text, ensure_ascii=False)
+    )

@@ -109,7 +109,7 @@ def _match_fields(conditions: SearchStrategy[Condition]) -> dict[str, SearchStra
 
 
 MATCHES = st.builds(Match, **_match_fields(MARKER_CONDITIONS))
-GROUPS = st.builds(MatchGroup, NAMES, st.lists(MATCHES, min_size=1, max_size=3).map(tuple), TEXTS)
+GROUPS = st.builds(MatchGroup, NAMES, st.lists(MATCHES, min_size=1, max_size=3).map(tuple), TEXTS, TEXTS)
 _TAGS = st.dictionaries(WORDS, WORDS, min_size=1, max_size=2)
 
 
