@@ -1,4 +1,4 @@
-"""The rules of one moment, as one service reads them: compiled once, asked at every call."""
+"""The rules of one moment, as one service reads them: made once, asked at every call."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from governance.rules.access import AccessList, AccessPart, access_list
 from governance.rules.check import Rule
 from governance.rules.darklaunch import DarkLaunch
 from governance.rules.distribution import effective
-from governance.rules.legacy import Setting
-from governance.rules.marker import MatchGroup, Request, in_scope
+from governance.rules.legacy import Setting, Settings
+from governance.rules.marker import MatchGroup, Request
 from governance.rules.policies import KINDS, Policy
 from governance.rules.routes import RouteRules
-from governance.rules.selection import OwnService, applied
+from governance.rules.selection import Choices, OwnService
 
 Kind = TypeVar("Kind", bound=Policy)
 _KIND_OF = {policy: kind for kind, policy in reversed([*KINDS.items()])}
+_LIFTED = "servicecomb.router.header"
 
 
 def kind_of(policy: type[Policy]) -> str:
@@ -35,13 +36,18 @@ class Rulebook:
     groups: Mapping[str, MatchGroup] = field(default_factory=dict)
     routes: Mapping[str | None, RouteRules] = field(default_factory=dict)
     darklaunches: Mapping[str, DarkLaunch] = field(default_factory=dict)
-    settings: tuple[Setting, ...] = ()
+    settings: Settings = field(default_factory=Settings)
     access: AccessList = field(default_factory=lambda: access_list(()))
+    choices: Mapping[type[Policy], Choices[Policy]] = field(default_factory=dict)
+    lifted: frozenset[str] = frozenset()
+    """Names, in lower case, of the headers that route rules ask for: a request's go along with the calls that it leads to."""
+    asks_queries: bool = False
+    """Whether any rule asks for parameters of the query."""
 
     def applied(self, kind: type[Kind], request: Request) -> Kind | None:
         """The one policy of a kind that applies to a request; None where none does."""
-        found = self.policies.get(kind)
-        return applied(cast("tuple[Kind, ...]", found), self.groups, request, self.own) if found else None
+        found = self.choices.get(kind)
+        return cast("Kind | None", found.applied(request)) if found is not None else None
 
     def routes_to(self, service: str) -> RouteRules | None:
         """The route rules for a callee: its own, else those for all."""
@@ -53,16 +59,32 @@ def rulebook(own: OwnService, rules: Iterable[Rule], values: Mapping[str, str]) 
     found = list(rules)
     policies: dict[type[Policy], list[Policy]] = {}
     for rule in found:
-        if isinstance(rule, Policy) and in_scope(rule.services, own.name, own.version):
+        if isinstance(rule, Policy):
             policies.setdefault(type(rule), []).append(rule)
-    settings = {(one.namespace, one.side, one.scope, one.property): one for one in found if isinstance(one, Setting)}
+    groups = {rule.name: rule for rule in found if isinstance(rule, MatchGroup)}
+    routes = {rule.service: rule for rule in found if isinstance(rule, RouteRules)}
     return Rulebook(
         own=own,
         values=values,
-        policies={kind: tuple(sorted(some, key=lambda one: (one.order, one.name))) for kind, some in policies.items()},
-        groups={rule.name: rule for rule in found if isinstance(rule, MatchGroup)},
-        routes={rule.service: rule for rule in found if isinstance(rule, RouteRules)},
+        policies={kind: tuple(some) for kind, some in policies.items()},
+        groups=groups,
+        routes=routes,
         darklaunches={rule.service: rule for rule in found if isinstance(rule, DarkLaunch)},
-        settings=tuple(settings.values()),
+        settings=Settings(rule for rule in found if isinstance(rule, Setting)),
         access=access_list(rule for rule in found if isinstance(rule, AccessPart)),
+        choices={kind: Choices(some, groups, own) for kind, some in policies.items()},
+        lifted=_lifted(routes.values(), values),
+        asks_queries=_asks_queries(groups.values(), routes.values()),
     )
+
+
+def _lifted(routes: Iterable[RouteRules], values: Mapping[str, str]) -> frozenset[str]:
+    matches = [rule.match for found in routes for rule in found.rules if rule.match is not None]
+    asked = {name for match in matches for name in (*match.headers, *match.http_headers)}
+    configured = {name.strip() for name in values.get(_LIFTED, "").split(",") if name.strip()}
+    return frozenset(name.lower() for name in asked | configured)
+
+
+def _asks_queries(groups: Iterable[MatchGroup], routes: Iterable[RouteRules]) -> bool:
+    in_groups = any(match.queries for group in groups for match in group.matches)
+    return in_groups or any(rule.match is not None and rule.match.queries for found in routes for rule in found.rules)

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from governance.invocation.live import LiveRules
 from governance.invocation.measures import Measure, RuleCollector
+from governance.rules.legacy import setting_of
 from governance.rules.marker import Request
 from governance.rules.policies import RateLimiting, Retry
 from governance.rules.selection import OwnService
@@ -100,4 +101,12 @@ def test_servicecomb_counts_before_cse() -> None:
     both = {"cse.fallback.Consumer.forecast.force": "true", "servicecomb.fallback.Consumer.forecast.force": "false"}
     rules = LiveRules(OwnService("shop"))
     rules.update(both)
-    assert [setting.value for setting in rules.book.settings] == [False]
+    assert setting_of(rules.book.settings, "fallback", "Consumer", "force", ("forecast", "", "")) is False
+
+
+def test_a_header_that_a_route_rule_asks_for_goes_along() -> None:
+    rules = live(
+        routeRule__weather="[{match: {headers: {Type: {exact: gray}}}, route: [{weight: 100, tags: {version: 2.0.0}}]}]"
+    )
+    rules.update({**rules.book.values, "servicecomb.router.header": "user, x-lane"})
+    assert rules.book.lifted == {"type", "user", "x-lane"}
