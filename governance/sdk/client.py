@@ -108,6 +108,11 @@ class CenterClient:
         answer = good(await self._call("GET", f"/microservices/{service_id}/schemas"))
         return {str(row["schemaId"]): str(row.get("summary", "")) for row in rows_of(answer.body, "schemas")}
 
+    async def schemas(self, service_id: str) -> Mapping[str, str]:
+        """The uploaded schemas by id."""
+        answer = good(await self._call("GET", f"/microservices/{service_id}/schemas", query={"withSchema": "1"}))
+        return {str(row["schemaId"]): str(row.get("schema", "")) for row in rows_of(answer.body, "schemas")}
+
     async def upload_schema(self, service_id: str, schema_id: str, content: str, summary: str) -> None:
         """Store one schema."""
         body = {"schema": content, "summary": summary}

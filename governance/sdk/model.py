@@ -20,6 +20,11 @@ class Instance:
     status: str = "UP"
     properties: Mapping[str, str] = field(default_factory=dict)
     data_center: Mapping[str, str] = field(default_factory=dict)
+    url: str = field(init=False)
+    """`http(s)://host:port` of the first REST endpoint; empty where there is none."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "url", _url(self.endpoints))
 
     @classmethod
     def of(cls, app: str, service: str, document: Mapping[str, object]) -> Instance:
@@ -39,15 +44,14 @@ class Instance:
             data_center=_mapping(document.get("dataCenterInfo")),
         )
 
-    @property
-    def url(self) -> str:
-        """`http(s)://host:port` of the first REST endpoint; empty where there is none."""
-        for endpoint in self.endpoints:
-            parts = urlsplit(endpoint)
-            if parts.scheme == "rest" and parts.netloc:
-                secure = "sslenabled=true" in parts.query.lower()
-                return f"{'https' if secure else 'http'}://{parts.netloc}"
-        return ""
+
+def _url(endpoints: tuple[str, ...]) -> str:
+    for endpoint in endpoints:
+        parts = urlsplit(endpoint)
+        if parts.scheme == "rest" and parts.netloc:
+            secure = "sslenabled=true" in parts.query.lower()
+            return f"{'https' if secure else 'http'}://{parts.netloc}"
+    return ""
 
 
 def _mapping(value: object) -> Mapping[str, str]:

@@ -1,0 +1,36 @@
+"""The rules for an aiohttp server."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from governance.invocation.invocation import LocalReply, Reply
+from governance.sdk.answers import message_of
+from governance.sdk.server.inbound import Arrival, Inbound
+
+
+def governed(inbound: Inbound) -> Middleware:
+    """A middleware: `web.Application(middlewares=[governed(service.inbound)])`. What a rule refuses does not reach the handler."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        async def run() -> Reply:
+            try:
+                return await handler(request)
+            except web.HTTPException as answer:
+                return answer
+
+        arrival = Arrival(
+            method=request.method, path=request.path, headers=request.headers, queries=lambda: request.query
+        )
+        reply = await inbound.handle(arrival, run)
+        if isinstance(reply, LocalReply):
+            return web.Response(status=reply.status, body=message_of(reply), content_type="application/json")
+        if isinstance(reply, web.HTTPException):
+            raise reply
+        return cast(web.StreamResponse, reply)
+
+    return middleware

@@ -1,0 +1,68 @@
+"""The rules for any ASGI application: Starlette, FastAPI, Django, Quart."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl
+
+from governance.invocation.invocation import LocalReply, Reply
+from governance.sdk.answers import message_of
+from governance.sdk.server.inbound import Arrival, Inbound
+
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Application: TypeAlias = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+
+class GovernedASGI:
+    """An application behind the rules: `app = GovernedASGI(app, service.inbound)`. Websockets and lifespan events pass as they are."""
+
+    def __init__(self, application: Application, inbound: Inbound) -> None:
+        self._application = application
+        self._inbound = inbound
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        status = 500
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        async def run() -> Reply:
+            await self._application(scope, receive, watched)
+            return LocalReply(status)
+
+        reply = await self._inbound.handle(_arrival(scope), run)
+        if isinstance(reply, LocalReply) and reply.by:
+            await _refuse(reply, send)
+
+
+def _arrival(scope: Mapping[str, Any]) -> Arrival:
+    return Arrival(
+        method=scope["method"],
+        path=scope["path"],
+        headers=_headers(scope["headers"]),
+        queries=lambda: dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
+    )
+
+
+def _headers(raw: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
+    """Of several with one name the first, as elsewhere."""
+    found: dict[str, str] = {}
+    for name, value in raw:
+        found.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+    return found
+
+
+async def _refuse(reply: LocalReply, send: Send) -> None:
+    body = message_of(reply)
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
