@@ -68,6 +68,16 @@ CONFIG_CATALOGUE = _by_code(
             404001, "record does not exist", "an unknown key-value, a history or polling record that is not there"
         ),
         ErrorCode(409001, "record already exist", "creating a key that exists with the same labels"),
+        ErrorCode(
+            409002,
+            "somebody else wrote it",
+            "a gray release or degradation over items that others wrote or changed, without force; or a revision that is not the newest",
+        ),
+        ErrorCode(
+            409003,
+            "instances do not allow it",
+            "requests for a new version of which no instance is up, or the end of a gray release while two versions run, without force",
+        ),
         ErrorCode(422001, "quota is not enough", "a key-value more than quota_config allows"),
         ErrorCode(429001, "too many requests", "a wait more than poll_max allows"),
         ErrorCode(500001, "internal server error", "the journal cannot store changes; nothing was changed"),

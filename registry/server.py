@@ -28,6 +28,7 @@ from registry.api.kie import kie_routes
 from registry.api.kie.hot import HotConfig
 from registry.api.kie.polling import Pollers
 from registry.api.metrics import Metrics, Sources
+from registry.api.objects import object_routes
 from registry.api.operations import operation_routes
 from registry.api.service_center import ROUTES
 from registry.api.watch import Watchers
@@ -91,7 +92,7 @@ class Server:
             f"{settings.host}:{settings.port}",
         )
         center = config_center_routes(self.engine, self.watchers.sockets, self._config_center_addresses)
-        protocols = (*ROUTES, *kie_routes(), *center, *config_routes(), *audit_routes())
+        protocols = (*ROUTES, *kie_routes(), *center, *config_routes(), *object_routes(), *audit_routes())
         routes = (*protocols, *operation_routes(metrics.show, protocols))
         limits = {
             name: getattr(settings, name)

@@ -34,12 +34,7 @@ def print_rule(rule: Rule) -> str:
             return json.dumps(_plain(rule))
         case RouteRules():
             return print_plain([_plain(one) for one in rule.rules])
-    return print_record(rule)
-
-
-def print_record(record: object) -> str:
-    """A record whose fields have readers, as YAML."""
-    return print_plain(_plain(record))
+    return print_plain(_plain(rule))
 
 
 def print_plain(value: Plain) -> str:
@@ -62,10 +57,11 @@ def _plain(value: object) -> Plain:
         case Condition():
             fold = {} if value.fold is None else {"caseInsensitive": value.fold}
             return {**{str(operator): pattern for operator, pattern in value.operators.items()}, **fold}
-    return _record(value)
+    return plain_record(value)
 
 
-def _record(record: object) -> Plain:
+def plain_record(record: object) -> Mapping[str, Plain]:
+    """A record whose fields have readers, in mappings, lists and scalars."""
     assert dataclasses.is_dataclass(record)  # noqa: S101  a rule is made of nothing else
     values = {name: getattr(record, attribute) for name, (attribute, _) in readers_of(type(record)).items()}
     defaults = {field.name: _default(field) for field in dataclasses.fields(record)}

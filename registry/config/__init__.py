@@ -8,6 +8,7 @@ in which case its caller takes back what it had noted. See docs/config.md.
 from __future__ import annotations
 
 from registry.config.keyvalues import KeyValues
+from registry.config.objects import Objects
 from registry.config.records import KeyValue
 from registry.config.releases import Releases
 from registry.config.state import Kept, State
@@ -31,6 +32,7 @@ class Config:
         self.keys = KeyValues(self.state, quota)
         self.check_values = check_values
         self.releases = Releases(self.state, self.keys)
+        self.objects = Objects(self.state, self.keys)
         self._replayed: dict[str, tuple[int, bytes | None]] = {}
 
     def restore(self, revision: int, path: str, body: bytes | None) -> None:

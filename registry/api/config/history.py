@@ -25,15 +25,15 @@ async def history(call: Call) -> Reply:
 async def diff(call: Call) -> Reply:
     """GET diff: what differs between two versions of an item; without `from` and `to` the last change."""
     versions = await _versions(call)
-    after = _asked(call, "to", versions) or versions[0]
-    before = _asked(call, "from", versions) or version_at(versions, after.revision - 1)
+    after = version_asked(call, "to", versions) or versions[0]
+    before = version_asked(call, "from", versions) or version_at(versions, after.revision - 1)
     lines = difference(before, after)
     return json_reply({"from": before.revision if before else 0, "to": after.revision, "diff": lines})
 
 
 async def rollback(call: Call) -> Reply:
     """POST rollback: let an item be as it was at a revision; that is a new revision."""
-    wanted = _asked(call, "revision", await _versions(call))
+    wanted = version_asked(call, "revision", await _versions(call))
     if wanted is None:
         raise ConfigError(400001, "the parameter revision is missing")
     engine, tenant = call.engine, call.tenant
@@ -60,7 +60,11 @@ def shown(version: Version) -> Mapping[str, object]:
 
 
 async def _versions(call: Call) -> Sequence[Version]:
-    key, labels = name_of(call)
+    return await versions_of(call, *name_of(call))
+
+
+async def versions_of(call: Call, key: str, labels: Mapping[str, str]) -> Sequence[Version]:
+    """The versions of an item, the newest first. Raises 404001 where there are none."""
     path = path_of(call.tenant, id_of(call.tenant, key, labels))
     events = await call.engine.journal.history(path, _MOST)
     if not events:
@@ -77,7 +81,7 @@ async def _versions(call: Call) -> Sequence[Version]:
     ]
 
 
-def _asked(call: Call, name: str, versions: Sequence[Version]) -> Version | None:
+def version_asked(call: Call, name: str, versions: Sequence[Version]) -> Version | None:
     """The version of a revision that the query names. Raises 400001 for no number, 404001 for one before all that is kept."""
     text = call.query.get(name, "")
     if not text:

@@ -1,0 +1,120 @@
+"""Objects as items and back, and as the documents that their own items keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from governance.rules.check import check
+from governance.rules.objects.degrade import Degrade, check_degrade, degrade_items, degrade_of, degrade_place
+from governance.rules.objects.gray import GrayRelease, check_gray, gray_items, gray_of, gray_place, same_routes
+from governance.rules.objects.items import Item, Place
+from governance.rules.parsing import ParseError
+from governance.rules.problems import Code, Notes, Problem
+from governance.rules.reading import read_record, readers_of
+from governance.rules.routes import RouteRules
+from governance.rules.yaml_nodes import compose
+
+Object: TypeAlias = "GrayRelease | Degrade"
+LONGEST = 16384
+"""Characters of a document or a value that is looked into; no object expands to more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One kind of object: how its keys begin, its record, and how the keys begin that tell it by its shape.
+
+    `place` says where the object is that has these values of the fields `named`, in their order.
+    """
+
+    begin: str
+    record: type[GrayRelease] | type[Degrade]
+    shapes: tuple[str, ...]
+    named: tuple[str, ...]
+    place: Callable[..., Place]
+
+    @property
+    def fields(self) -> Sequence[str]:
+        """The names in a document."""
+        return list(readers_of(self.record))
+
+
+GRAY = Form(
+    "servicecomb.x.gray.", GrayRelease, ("servicecomb.routeRule.",), ("service", "app", "environment"), gray_place
+)
+DEGRADE = Form(
+    "servicecomb.x.degrade.",
+    Degrade,
+    ("servicecomb.fallback.", "servicecomb.fallbackpolicy."),
+    ("consumer", "target", "app", "environment"),
+    degrade_place,
+)
+
+
+def expand(one: Object) -> Sequence[Item]:
+    """The item that keeps an object, then those that do what it says. The same object gives the same items."""
+    return gray_items(one) if isinstance(one, GrayRelease) else degrade_items(one)
+
+
+def collapse(items: Iterable[Item]) -> Sequence[Object]:
+    """The objects that items stand for: those that are kept, and those whose rules have the shape of one."""
+    items = list(items)
+    kept = [one for item in items for form in (GRAY, DEGRADE) if (one := read_item(form, item)) is not None]
+    known = {(item.key, frozenset(item.labels.items())) for one in kept for item in expand(one)}
+    rest = [item for item in items if (item.key, frozenset(item.labels.items())) not in known]
+    return [*kept, *_by_shape(rest)]
+
+
+def _by_shape(items: Sequence[Item]) -> Iterable[Object]:
+    places: dict[frozenset[tuple[str, str]], dict[str, str]] = {}
+    for item in items:
+        places.setdefault(frozenset(item.labels.items()), {})[item.key] = item.value
+        if item.key.startswith("servicecomb.routeRule.") and len(item.value) <= LONGEST:
+            rule = check(item.key, item.value).rule
+            found = gray_of(rule, item.labels) if isinstance(rule, RouteRules) else None
+            if found is not None:
+                yield found
+    for labels, values in places.items():
+        yield from degrade_of(values, dict(labels))
+
+
+def read(form: Form, document: str) -> tuple[Object | None, Sequence[Problem]]:
+    """The object of a document in YAML or JSON, None where it has an error, and what is wrong with it."""
+    notes = Notes()
+    found: Object | None = None
+    try:
+        node = compose(document) if len(document) <= LONGEST else None
+        if node is None:
+            notes.error((), Code.MISSING, "there is no document", f"write one with at most {LONGEST} characters")
+        else:
+            found = read_record(form.record, node, notes, ())
+    except ParseError as error:
+        notes.places[("?",)] = error.at
+        notes.error(("?",), Code.SYNTAX, error.why)
+    match found:
+        case GrayRelease():
+            check_gray(found, notes)
+        case Degrade():
+            check_degrade(found, notes)
+    return (None if notes.failed else found), notes.problems
+
+
+def read_item(form: Form, item: Item) -> Object | None:
+    """The object that an item keeps; None where it keeps none, or one that belongs elsewhere."""
+    if not item.key.startswith(form.begin):
+        return None
+    found, _ = read(form, item.value)
+    return found if found is not None and found.place == (item.key, dict(item.labels)) else None
+
+
+def same(key: str, one: str, other: str) -> bool:
+    """Whether two values of a key do the same, however they are written."""
+    if one == other:
+        return True
+    if max(len(one), len(other)) > LONGEST:
+        return False
+    first, second = check(key, one).rule, check(key, other).rule
+    if isinstance(first, RouteRules) and isinstance(second, RouteRules):
+        return same_routes(first, second)
+    return first is not None and first == second

@@ -1,0 +1,166 @@
+"""High-level objects, kept as items: a gray release or a degradation, beside the items that it expands to.
+
+The item that keeps an object has a key of its own and the labels of the others. Both are written, changed and deleted by one command, so
+they are one commit, in history and in the audit log. An item that somebody else has written is never overwritten unless that is forced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from governance.rules.objects.forms import LONGEST, Form, Object, collapse, expand, read_item, same
+from governance.rules.objects.items import Item, Place
+from registry.config.edits import Edit, Step, carry_out, plan
+from registry.config.keyvalues import KeyValues
+from registry.config.records import ENABLED, Draft, KeyValue, id_of
+from registry.config.state import State
+from registry.errors import ConfigError
+
+Items: TypeAlias = Mapping[str, KeyValue]
+_MOST_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An item that an object expands to, and the one that is there."""
+
+    item: Item
+    actual: KeyValue | None
+
+    @property
+    def differs(self) -> str:
+        """In which way what is there does not do what it should; empty where it does."""
+        if self.actual is None:
+            return "missing"
+        if not self.actual.enabled:
+            return "disabled"
+        return "" if same(self.item.key, self.item.value, self.actual.draft.value) else "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object; `kept` is the item that keeps it, nothing where others wrote rules that have its shape."""
+
+    one: Object
+    kept: KeyValue | None
+    parts: Sequence[Part]
+
+    @property
+    def drifted(self) -> bool:
+        """Whether somebody has changed its items."""
+        return any(part.differs for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a writer goes by: the revision of the object's item, which must still be the newest, 0 for none; and whether to overwrite."""
+
+    revision: int | None = None
+    force: bool = False
+
+
+class Objects:
+    """The commands on objects of a tenant."""
+
+    def __init__(self, state: State, keys: KeyValues) -> None:
+        self._state = state
+        self._keys = keys
+
+    def items(self, tenant: str) -> Items:
+        """All items as they are now, by id."""
+        return dict(self._state.table(tenant).by_id)
+
+    def find(self, tenant: str, form: Form, place: Place) -> Stored | None:
+        """The object that is kept at a place."""
+        items = self._state.table(tenant).by_id
+        item = items.get(id_of(tenant, *place))
+        return _stored(items, form, item) if item is not None else None
+
+    def put(self, tenant: str, form: Form, one: Object, expected: Expected, now: int) -> Sequence[Step]:
+        """Write an object and its items; what became of each. Raises 400001, 409002, 422001."""
+        before = self.find(tenant, form, one.place)
+        self._check_revision(tenant, one, expected)
+        wanted = expand(one)
+        named = {item.key for item in wanted}
+        left = [part for part in before.parts if part.item.key not in named] if before is not None else []
+        if not expected.force:
+            owned = {part.item.key: part for part in before.parts} if before is not None else {}
+            _refuse([*self._foreign(tenant, wanted[1:], owned), *_changed(left)])
+        edits = [Edit(item.key, item.labels, item.value, "text", ENABLED) for item in wanted]
+        gone = [part.actual for part in left if part.actual is not None]
+        steps = plan(self._keys, tenant, edits, prune=gone)
+        carry_out(self._keys, tenant, steps, now)
+        return steps
+
+    def remove(self, tenant: str, stored: Stored, expected: Expected, now: int) -> Sequence[Step]:
+        """Delete an object and its items. Raises 409002."""
+        self._check_revision(tenant, stored.one, expected)
+        if not expected.force:
+            _refuse(_changed(stored.parts))
+        items = [stored.kept, *(part.actual for part in stored.parts)]
+        steps = plan(self._keys, tenant, (), prune=[item for item in items if item is not None])
+        carry_out(self._keys, tenant, steps, now)
+        return steps
+
+    def _check_revision(self, tenant: str, one: Object, expected: Expected) -> None:
+        item = self._keys.named(tenant, Draft(one.place.key, labels=one.place.labels))
+        newest = item.revision if item is not None else 0
+        if expected.revision is not None and expected.revision != newest:
+            raise ConfigError(409002, f"{one.place.key[:256]} is at revision {newest} now, not {expected.revision}")
+
+    def _foreign(self, tenant: str, wanted: Sequence[Item], owned: dict[str, Part]) -> Iterator[str]:
+        """Why items may not be written: they are neither as this object left them nor as it wants them."""
+        for item in wanted:
+            actual = self._keys.named(tenant, Draft(item.key, labels=item.labels))
+            if actual is None or (actual.enabled and same(item.key, item.value, actual.draft.value)):
+                continue
+            mine = owned.get(item.key)
+            if mine is None:
+                yield f"{item.key} is there already and does something else"
+            elif mine.differs:
+                yield f"{item.key} was {mine.differs} by hand"
+
+
+def objects_of(items: Items, tenant: str, form: Form) -> Sequence[Stored]:
+    """The objects of a form by key, those whose rules others wrote last. It takes time: those rules are parsed."""
+    kept = [stored for item in items.values() if (stored := _stored(items, form, item)) is not None]
+    owned = {part.actual.key_id for stored in kept for part in stored.parts if part.actual is not None}
+    others = [item for item in items.values() if item.key_id not in owned and item.draft.key.startswith(form.shapes)]
+    found = collapse(_item_of(item) for item in others)
+    shaped = [Stored(one, None, _parts(items, tenant, one)) for one in found if isinstance(one, form.record)]
+    return [*sorted(kept, key=_order), *sorted(shaped, key=_order)]
+
+
+def _stored(items: Items, form: Form, item: KeyValue) -> Stored | None:
+    if not item.draft.key.startswith(form.begin):
+        return None
+    one = read_item(form, _item_of(item))
+    return Stored(one, item, _parts(items, item.tenant, one)) if one is not None else None
+
+
+def _parts(items: Items, tenant: str, one: Object) -> Sequence[Part]:
+    return [Part(item, items.get(id_of(tenant, item.key, item.labels))) for item in expand(one)[1:]]
+
+
+def _changed(parts: Sequence[Part]) -> Iterator[str]:
+    for part in parts:
+        if part.actual is not None and part.differs:
+            yield f"{part.item.key} was {part.differs} by hand"
+
+
+def _refuse(why: Iterable[str]) -> None:
+    reasons = list(why)
+    if reasons:
+        more = f" (and {len(reasons) - _MOST_NAMED} more)" if len(reasons) > _MOST_NAMED else ""
+        raise ConfigError(409002, "; ".join(reasons[:_MOST_NAMED])[:2000] + more)
+
+
+def _item_of(item: KeyValue) -> Item:
+    value = item.draft.value
+    return Item(item.draft.key, item.draft.labels, value if len(value) <= LONGEST else "")
+
+
+def _order(stored: Stored) -> tuple[str, str]:
+    return stored.one.place.key, str(sorted(stored.one.place.labels.items()))

@@ -1,0 +1,71 @@
+"""Gray releases and degradations, as Hypothesis draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from governance.rules.conditions import Condition, Operator
+from governance.rules.objects.degrade import POLICIES, Degrade
+from governance.rules.objects.gray import PROMOTED, ROLLED_BACK, RUNNING, GrayRelease
+from tests.unit.rules.rule_strategies import TEXTS
+
+NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
+ENVIRONMENTS = st.sampled_from(["", "development", "production"])
+VERSIONS = st.lists(st.integers(0, 99), min_size=2, max_size=3).map(lambda parts: ".".join(map(str, parts)))
+HEADERS = st.dictionaries(
+    TEXTS.filter(bool),
+    st.builds(
+        Condition,
+        st.dictionaries(st.sampled_from([Operator.EXACT, Operator.PREFIX, Operator.CONTAINS]), TEXTS, min_size=1),
+        st.sampled_from([None, True, False]),
+    ),
+    min_size=1,
+    max_size=2,
+)
+
+
+def releases(
+    states: Sequence[str] = (RUNNING, PROMOTED, ROLLED_BACK),
+) -> SearchStrategy[GrayRelease]:
+    """Releases of a version that is not among its baseline, by share or by content."""
+
+    @st.composite
+    def draw_one(draw: st.DrawFn) -> GrayRelease:
+        version, *baseline = draw(st.lists(VERSIONS, min_size=2, max_size=4, unique=True))
+        by_content = draw(st.booleans())
+        return GrayRelease(
+            service=draw(NAMES),
+            app=draw(NAMES),
+            environment=draw(ENVIRONMENTS),
+            version=version,
+            baseline=tuple(baseline),
+            share=0 if by_content else draw(st.integers(0, 100)),
+            headers=draw(HEADERS) if by_content else {},
+            state=draw(st.sampled_from(states)),
+            reason=draw(TEXTS),
+            max_error_rate=draw(st.none() | st.floats(0.001, 100)),
+            max_latency=draw(st.none() | st.integers(1, 10**6)),
+            latency=draw(st.sampled_from(["mean", "p99"])),
+            min_calls=draw(st.integers(1, 10**6)),
+        )
+
+    return draw_one()
+
+
+@st.composite
+def degrades(draw: st.DrawFn) -> Degrade:
+    """Degradations of services, and of operations with and without a path."""
+    operation = draw(st.booleans())
+    return Degrade(
+        consumer=draw(NAMES),
+        target=".".join(draw(st.lists(NAMES, min_size=3, max_size=3))) if operation else draw(NAMES),
+        app=draw(NAMES),
+        environment=draw(ENVIRONMENTS),
+        policy=draw(st.sampled_from(POLICIES)),
+        error_code=draw(st.integers(200, 600)),
+        path=draw(TEXTS.map(lambda text: f"/{text}") | st.just("")) if operation else "",
+        reason=draw(TEXTS),
+    )
