@@ -56,7 +56,7 @@ class Invocation:
 
     `schema` and `operation` are names of the interface that the older keys may ask for, empty where nobody says them. `context` travels
     along; stages may add to it. `replayable` is whether the body can be sent again. `caller` are the facts that access lists look at:
-    `serviceName`, `version`, `appId` and properties of the consumer's record.
+    `serviceName`, `version`, `appId` and properties of the consumer's record; None where nobody has proved who calls.
     """
 
     request: Request
@@ -66,7 +66,7 @@ class Invocation:
     operation: str = ""
     context: dict[str, str] = field(default_factory=dict)
     replayable: bool = True
-    caller: Mapping[str, str] = field(default_factory=dict)
+    caller: Mapping[str, str] | None = None
     target: Target | None = None
     """The instance that was chosen for this try; None before that, and on the provider's side."""
     tried: list[str] = field(default_factory=list)

@@ -44,6 +44,9 @@ class Rulebook:
     asks_queries: bool = False
     """Whether any rule asks for parameters of the query."""
 
+    narrow: frozenset[str] = frozenset()
+    """Scopes of older keys that are narrower than a service."""
+
     def applied(self, kind: type[Kind], request: Request) -> Kind | None:
         """The one policy of a kind that applies to a request; None where none does."""
         found = self.choices.get(kind)
@@ -52,6 +55,15 @@ class Rulebook:
     def routes_to(self, service: str) -> RouteRules | None:
         """The route rules for a callee: its own, else those for all."""
         return effective(self.routes.get(service), self.routes.get(None))
+
+    @property
+    def asks_callers(self) -> bool:
+        """Whether any rule asks who calls."""
+        return bool(self.access.white or self.access.black)
+
+    def names_operations(self, service: str) -> bool:
+        """Whether an older key is for a part of a service alone."""
+        return any(scope.startswith(f"{service}.") for scope in self.narrow)
 
 
 def rulebook(own: OwnService, rules: Iterable[Rule], values: Mapping[str, str]) -> Rulebook:
@@ -73,6 +85,7 @@ def rulebook(own: OwnService, rules: Iterable[Rule], values: Mapping[str, str]) 
         settings=Settings(rule for rule in found if isinstance(rule, Setting)),
         access=access_list(rule for rule in found if isinstance(rule, AccessPart)),
         choices={kind: Choices(some, groups, own) for kind, some in policies.items()},
+        narrow=frozenset(rule.scope for rule in found if isinstance(rule, Setting) and "." in rule.scope),
         lifted=_lifted(routes.values(), values),
         asks_queries=_asks_queries(groups.values(), routes.values()),
     )

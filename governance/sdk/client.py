@@ -99,6 +99,12 @@ class CenterClient:
         good(answer)
         return True
 
+    async def service(self, service_id: str) -> Json:
+        """A service as the engine has it."""
+        answer = good(await self._call("GET", f"/microservices/{service_id}"))
+        found = answer.body.get("service")
+        return found if isinstance(found, dict) else {}
+
     async def set_service_properties(self, service_id: str, properties: Json) -> None:
         """Replace the service's properties."""
         good(await self._call("PUT", f"/microservices/{service_id}/properties", {"properties": properties}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from governance.invocation import context
 from governance.invocation.chain import Stage, chained
@@ -16,6 +17,8 @@ from governance.sdk.server.mapping import mapped
 
 CALLER = ("x-cse-src-microservice", "x-microservice-name")
 """Where the context has the caller's name: as Java Chassis writes it, and as Spring Cloud Huawei does."""
+Facts: TypeAlias = Callable[[Mapping[str, str]], Awaitable[Mapping[str, str] | None]]
+"""The facts of a caller by the context that it has sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +39,20 @@ class _Arriving(Invocation):
 
 
 class Inbound:
-    """The way in to one service. `schemas` are its interfaces, for rules that name an operation."""
+    """The way in to one service. `schemas` are its interfaces, for rules that name an operation; `facts` finds out who has sent a
+    context."""
 
-    def __init__(self, rules: LiveRules, stages: Sequence[Stage], schemas: Mapping[str, str]) -> None:
+    def __init__(self, rules: LiveRules, stages: Sequence[Stage], schemas: Mapping[str, str], facts: Facts) -> None:
         self._rules = rules
+        self._facts = facts
         self._interfaces = Interfaces(schemas)
         self._chain = chained(stages, _run)
 
     async def handle(self, arrival: Arrival, run: Callable[[], Awaitable[Reply]]) -> Reply:
         """Let a request pass, and run what it asks for; a `LocalReply` where it is refused. Raises what `run` raises."""
         invocation = self._arriving(arrival, run)
+        if self._rules.book.asks_callers:
+            invocation.caller = await self._facts(invocation.context)
         with context.entered(invocation.context):
             return await self._chain(invocation)
 

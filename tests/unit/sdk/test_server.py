@@ -124,7 +124,11 @@ def inbound(stages: Sequence[Door], **values: str) -> Inbound:
     """The way in to the service shop."""
     rules = LiveRules(OwnService("shop"))
     rules.update({f"servicecomb.{key.replace('__', '.')}": text for key, text in values.items()})
-    return Inbound(rules, stages, {"shop": SCHEMA})
+    return Inbound(rules, stages, {"shop": SCHEMA}, nobody_known)
+
+
+async def nobody_known(_context: Mapping[str, str]) -> None:
+    """Nobody proves who calls."""
 
 
 async def test_what_is_refused_does_not_reach_the_handler(serving: Serving) -> None:
