@@ -68,7 +68,7 @@ def _is_refused(answer: RawAnswer) -> bool:
 async def _target(route: Any, api: Client) -> str:
     """The path of a route with a service and an instance that exist."""
     service = await api.service("target")
-    path: str = route.path.replace(":project", "default").replace(":serviceId", service)
+    path: str = route.path.replace(":project", "default").replace(":serviceId", service).replace(":kind", "retry")
     return (
         path.replace(":instanceId", await api.instance(service, instanceId="i")).replace(":schemaId", "s")
         + "?type=query"

@@ -31,6 +31,7 @@ KNOWN = {
     "instanceId": "known-instance",
     "schemaId": "known",
     "key": "known",
+    "kind": "retry",
     "appId": "default",
     "serviceName": "known",
     "version": "0.0.1",

@@ -39,7 +39,7 @@ async def put(call: Call) -> Reply:
     body = parse(call.body)
     edits = [_edit(item, f"[{place}]") for place, item in enumerate(body)] if isinstance(body, list) else [_edit(body)]
     revision, done = await changed(call, edits)
-    problems = await problems_of(call, [step for step, _ in done])
+    problems = await problems_of(call, [step.after for step, _ in done])
     shown = [{**_shown(*one), **wrong} for one, wrong in zip(done, problems, strict=True)]
     return json_reply({"revision": revision, "items": shown} if isinstance(body, list) else shown[0])
 

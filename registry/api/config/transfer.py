@@ -51,7 +51,7 @@ async def import_file(call: Call) -> Reply:
         revision, done = await changed(call, edits, existing, prune)
         steps = [step for step, _ in done]
     changes = [step for step in steps if step.action is not Action.UNCHANGED]
-    problems = await problems_of(call, changes)
+    problems = await problems_of(call, [step.after for step in changes])
     items = [{**_shown(step), **wrong} for step, wrong in zip(changes, problems, strict=True)]
     return json_reply({"dry_run": dry_run, "revision": revision, **_counts(steps), "items": items})
 

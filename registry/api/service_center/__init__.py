@@ -11,7 +11,17 @@ from dataclasses import replace
 from aiohttp import web
 
 from registry.api.call import TEXT_TYPE, WEBSOCKET, Call, Handler, Parameter, Reply, Route, Tenancy
-from registry.api.service_center import admin, discovery, govern, instances, parameters, schemas, services, shapes
+from registry.api.service_center import (
+    admin,
+    discovery,
+    govern,
+    governance,
+    instances,
+    parameters,
+    schemas,
+    services,
+    shapes,
+)
 
 _V4 = "/v4/:project/registry"
 _V3 = "/registry/v3"
@@ -20,12 +30,19 @@ _SCHEMA = f"{_SERVICE}/schemas/:schemaId"
 _INSTANCE = f"{_SERVICE}/instances/:instanceId"
 _GOVERN = "/v4/:project/govern"
 _ADMIN = "/v4/:project/admin"
+_POLICIES = "/v1/:project/gov"
 
 _NAMED = {"serviceName": "demo", "appId": "default", "version": "1.0.0"}
 _NEW_INSTANCE = {"instance": {"hostName": "host-1", "endpoints": ["rest://127.0.0.1:8080"]}}
 _CONTENT = {"schema": "swagger: '2.0'", "summary": "abc"}
 _PROPERTIES = {"properties": {"name": "value"}}
 _DEPENDENCY = {"dependencies": [{"consumer": _NAMED, "providers": [{"serviceName": "other"}]}]}
+_NEW_POLICY = {
+    "name": "orders",
+    "selector": {"app": "mall", "environment": ""},
+    "spec": {"maxAttempts": 2},
+}
+_CHANGED_POLICY = {"spec": {"maxAttempts": 3}, "status": "enabled"}
 _NO_SELF = (Parameter("noSelf", "1: without the service itself"),)
 
 
@@ -234,5 +251,35 @@ _OVERVIEWS = (
     ),
     _row("GET", f"{_ADMIN}/clusters", admin.clusters, "11.2", resource="ops"),
 )
+
+
+def _policies(method: str, path: str, handler: Handler, *query: Parameter, **more: object) -> Route:
+    """A route of governance policies: the config centre refuses in it, and 404, 409 and 422 are its words."""
+    row = _row(method, _POLICIES + path, handler, "12", *query, resource="governance", **more)
+    described = {404: "There is no such policy", **row.failures}
+    return replace(
+        row,
+        handler=governance.in_tenant(handler),
+        refused=governance.in_registry_words,
+        body_limit="max_config_body_bytes",
+        failures=described,
+    )
+
+
+_GOVERNANCE = (
+    _policies(
+        "POST",
+        "/:kind",
+        governance.create,
+        body=shapes.POLICY,
+        sample=_NEW_POLICY,
+        failures={409: "The policy is there with this selector", 422: "The quota is reached"},
+    ),
+    _policies("GET", "/display", governance.display, *parameters.POLICIES),
+    _policies("GET", "/:kind", governance.list_all, *parameters.POLICIES),
+    _policies("GET", "/:kind/:id", governance.get),
+    _policies("PUT", "/:kind/:id", governance.update, body=shapes.POLICY, sample=_CHANGED_POLICY, answers=TEXT_TYPE),
+    _policies("DELETE", "/:kind/:id", governance.delete, answers=TEXT_TYPE),
+)
 _ALIASES = tuple(replace(route, path=_V3 + route.path.removeprefix(_V4), tenancy=Tenancy.V3) for route in _BOTH)
-ROUTES: tuple[Route, ...] = (*_BOTH, *_ONLY_V4, *_ALIASES, *_OVERVIEWS)
+ROUTES: tuple[Route, ...] = (*_BOTH, *_ONLY_V4, *_ALIASES, *_OVERVIEWS, *_GOVERNANCE)

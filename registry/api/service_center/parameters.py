@@ -44,6 +44,10 @@ GOVERN = (
     WITH_SHARED,
     Parameter("countOnly", "1: count instances", rule=shapes.ZERO_OR_ONE_RULE),
 )
+POLICIES = (
+    Parameter("app", "the application, by the label of its items; all where it is missing"),
+    Parameter("environment", "the environment, by its label; all is any, nothing is the one without a name"),
+)
 _OF_PATH = (
     Parameter("serviceId", "the service", "path", required=True, rule=shapes.SERVICE_ID_RULE),
     Parameter("instanceId", "the instance", "path", required=True, rule=shapes.INSTANCE_ID_RULE),

@@ -217,3 +217,7 @@ DEPENDENCY = Shape(
 DEPENDENCIES = Shape(
     "AddDependenciesRequest", (Member("dependencies", Kind.OBJECTS, shape=DEPENDENCY, items=(1, 100)),)
 )
+POLICY = Shape(
+    "Policy",
+    (Member("name"), Member("selector", Kind.MAP), Member("spec", Kind.OBJECT), Member("status")),
+)
