@@ -59,7 +59,10 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a rule. `runtimes` are those that are registered and would misread it; none where all would."""
+    """One thing that is wrong with a rule, or with all of it where `whole`.
+
+    `runtimes` are those that are registered and would misread it; none where all would.
+    """
 
     severity: Severity
     code: Code
@@ -67,6 +70,7 @@ class Problem:
     why: str
     instead: str = ""
     runtimes: tuple[Runtime, ...] = ()
+    whole: bool = False
 
     @property
     def line(self) -> int:
@@ -103,11 +107,11 @@ class Notes:
 
     def error(self, path: Path, code: Code, why: str, instead: str = "") -> None:
         """Note what keeps the rule from being saved."""
-        self._add(Problem(Severity.ERROR, code, self.place(path), why, instead))
+        self._add(Problem(Severity.ERROR, code, self.place(path), why, instead, whole=not path))
 
     def warn(self, path: Path, code: Code, why: str, instead: str = "", runtimes: Sequence[Runtime] = ()) -> None:
         """Note what does not."""
-        self._add(Problem(Severity.WARNING, code, self.place(path), why, instead, tuple(runtimes)))
+        self._add(Problem(Severity.WARNING, code, self.place(path), why, instead, tuple(runtimes), not path))
 
     def _add(self, problem: Problem) -> None:
         first_error = problem.severity is Severity.ERROR and not self.failed

@@ -33,17 +33,20 @@ def check_all(
     """Check all items of an application by key, each alone and with the others. `instances` are those registered, by service."""
     who = tuple(runtimes)
     checked = {key: check(key, value, who) for key, value in items.items()}
-    together = _Together(checked, instances or {})
+    together = Together(checked.values(), instances or {})
     return {key: together.with_others(one) for key, one in checked.items()}
 
 
-class _Together:
-    """The rules that are in order, by what they are."""
+class Together:
+    """The rules of an application that are in order, by what they are: made once, to check many of them with the others."""
 
-    def __init__(self, checked: Mapping[str, Checked], instances: Mapping[str, Sequence[Tagged]]) -> None:
-        rules = [one.rule for one in checked.values()]
+    def __init__(self, checked: Iterable[Checked], instances: Mapping[str, Sequence[Tagged]]) -> None:
+        rules = [one.rule for one in checked]
         self.groups = {rule.name: rule for rule in rules if isinstance(rule, MatchGroup)}
-        self.policies = [rule for rule in rules if isinstance(rule, Policy)]
+        self.policies: dict[str, list[Policy]] = {}
+        for rule in rules:
+            if isinstance(rule, Policy):
+                self.policies.setdefault(rule.name, []).append(rule)
         routes = {rule.service: rule for rule in rules if isinstance(rule, RouteRules)}
         self.referred = {
             rule.match.refer
@@ -69,7 +72,7 @@ class _Together:
         return dataclasses.replace(one, rule=None if notes.failed else one.rule, problems=problems)
 
     def _group(self, group: MatchGroup, notes: Notes) -> None:
-        served = [policy for policy in self.policies if policy.name == group.name]
+        served = self.policies.get(group.name, ())
         if not served and group.name not in self.referred:
             notes.warn(
                 (),

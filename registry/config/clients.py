@@ -94,20 +94,33 @@ def _places(client: Client) -> Iterator[Level]:
         yield Level(name, [frozenset(labels.items())])
 
 
-def select(state: State, tenant: str, client: Client, chosen: Chosen) -> Selection:
-    """What a client reads now; `chosen` says which gradual releases are for it."""
+def select(state: State, tenant: str, client: Client, chosen: Chosen, drafts: Sequence[KeyValue] = ()) -> Selection:
+    """What a client reads now; `chosen` says which gradual releases are for it, `drafts` are laid over what is there."""
     releases = state.table(tenant).releases
-    levels = [(level, _items(state, tenant, client, level, chosen)) for level in levels_of(client)]
+    levels = [(level, _items(state, tenant, client, level, chosen, drafts)) for level in levels_of(client)]
     read = [item for _, items in levels for item in items]
     released = {item.key_id: chosen(releases[item.key_id]) for item in read if item.key_id in releases}
     missed = _missed(state, tenant, client, {item.label_set for item in read})
     return Selection(client, levels, dict(missed), released)
 
 
-def _items(state: State, tenant: str, client: Client, level: Level, chosen: Chosen) -> Sequence[KeyValue]:
+def _items(
+    state: State, tenant: str, client: Client, level: Level, chosen: Chosen, drafts: Sequence[KeyValue]
+) -> Sequence[KeyValue]:
     releases = state.table(tenant).releases
-    listings = [state.listing(Topic(tenant, labels, level.exact)).items for labels in level.label_sets]
-    return [item for items in listings for item in _in_order(client, seen_by(releases, items, chosen))]
+    found: list[KeyValue] = []
+    for labels in level.label_sets:
+        items = seen_by(releases, state.listing(Topic(tenant, labels, level.exact)).items, chosen)
+        mine = [one for one in drafts if (labels == one.label_set if level.exact else labels <= one.label_set)]
+        found += _in_order(client, _laid_over(items, mine) if mine else items)
+    return found
+
+
+def _laid_over(items: Sequence[KeyValue], drafts: Sequence[KeyValue]) -> Sequence[KeyValue]:
+    """The items as lists would have them were the drafts saved."""
+    replaced = {draft.key_id for draft in drafts}
+    kept = [item for item in items if item.key_id not in replaced]
+    return sorted((*drafts, *kept), key=lambda item: (-item.draft.priority, -item.revision))
 
 
 def _in_order(client: Client, items: Sequence[KeyValue]) -> Sequence[KeyValue]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from governance.rules.check import rule_key
 from registry.config.records import KeyValue
 from registry.config.releases import Chosen, listing_seen_by
 from registry.config.state import Listing, State, Topic, list_body
@@ -12,7 +13,10 @@ from registry.config.state import Listing, State, Topic, list_body
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What narrows a topic: `key` is a key, `beginWith(…)` or `wildcard(…)`, `value` a part of the value; no limit is no paging."""
+    """What narrows a topic: `key` is a key, `beginWith(…)` or `wildcard(…)`, `value` a part of the value; no limit is no paging.
+
+    `rules` leaves only items whose key is of a rule.
+    """
 
     topic: Topic
     key: str = ""
@@ -20,11 +24,12 @@ class Query:
     status: str = ""
     offset: int = 0
     limit: int = 0
+    rules: bool = False
 
     @property
     def plain(self) -> bool:
         """Whether nothing narrows the topic, so that its ready answer serves."""
-        return not (self.key or self.value or self.status or self.limit)
+        return not (self.key or self.value or self.status or self.limit or self.rules)
 
 
 def find(state: State, query: Query, chosen: Chosen | None = None) -> Sequence[KeyValue]:
@@ -36,16 +41,22 @@ def find(state: State, query: Query, chosen: Chosen | None = None) -> Sequence[K
         if fits(item.draft.key)
         and query.value in item.draft.value
         and (not query.status or item.draft.status == query.status)
+        and (not query.rules or rule_key(item.draft.key) is not None)
     ]
 
 
 def answer(state: State, query: Query, chosen: Chosen | None = None) -> bytes:
     """The JSON body that answers a query."""
+    return listed(state, query, chosen).body
+
+
+def listed(state: State, query: Query, chosen: Chosen | None = None) -> Listing:
+    """The items that answer a query, with the JSON body that lists them."""
     if query.plain:
-        return _seen(state, query.topic, chosen).body
+        return _seen(state, query.topic, chosen)
     found = find(state, query, chosen)
     page = found[query.offset : query.offset + query.limit] if query.limit else found
-    return list_body(len(found), page)
+    return Listing(page, list_body(len(found), page))
 
 
 def _seen(state: State, topic: Topic, chosen: Chosen | None) -> Listing:

@@ -24,6 +24,7 @@ from registry.config import Config
 from registry.engine.alarms import Alarms
 from registry.engine.committer import Committer
 from registry.engine.followers import ReleaseFollower
+from registry.engine.rules import CheckedItems
 from registry.engine.stream import Stream
 from registry.errors import RegistryError
 from registry.ledger import Change, Ledger
@@ -53,6 +54,7 @@ class Engine:
         self.ledger = Ledger()
         self.catalog = Catalog(limits, lambda: uuid.uuid4().hex, self.ledger)
         self.config = Config(self.ledger, options.quota_config, check_values=options.config_check_values)
+        self.checked_items = CheckedItems(2 * options.quota_config)
         self.journal = journal
         self.stream = Stream()
         self.alarms = Alarms()

@@ -354,7 +354,10 @@ async def test_set_refuses_a_wrong_rule_and_tells_of_one_that_does_nothing(cli: 
     done = await cli.run("set", "servicecomb.circuitBreaker.a", "forceOpen: true")
     assert (done.exit_code, done.stdout.startswith("added ")) == (0, True)
     assert done.stderr.startswith("waggle: warning, line 1, column 1: forceOpen has no effect on a provider's breaker")
-    assert (await cli.run("set", "servicecomb.retry.a", "maxAttempts: 2")).stderr == ""
+    lone = await cli.run("set", "servicecomb.retry.a", "maxAttempts: 2")
+    assert "servicecomb.matchGroup.a is missing or wrong, so the policy never applies" in lone.stderr
+    await cli.run("set", "servicecomb.matchGroup.a", "matches: [{method: [GET]}]")
+    assert (await cli.run("set", "servicecomb.retry.a", "maxAttempts: 3")).stderr == ""
 
 
 async def test_import_tells_of_a_rule_that_does_nothing(cli: Cli) -> None:

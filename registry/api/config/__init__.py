@@ -28,6 +28,7 @@ _SOME = (
     Parameter("value", "a part of the value"),
     Parameter("status", "enabled or disabled"),
 )
+_RULES = Parameter("rules", "1: only items that are rules")
 _PAGE = (Parameter("offset", "how many to leave out"), Parameter("limit", "at most this many, 1 to 100"))
 _FORMAT = Parameter("format", "yaml, properties or kie; yaml where it is missing")
 _IMPORT = (
@@ -59,7 +60,7 @@ _CONFLICTS = {409: "An item is there already", 422: "More items than the quota a
 def config_routes() -> Sequence[Route]:
     """The table of routes."""
     return (
-        _row("GET", "/items", items.find_all, parameters=(*_SOME, *_PAGE)),
+        _row("GET", "/items", items.find_all, parameters=(*_SOME, _RULES, *_PAGE)),
         _row("PUT", "/items", items.put, sample=_ITEM, failures=_CONFLICTS),
         _row("DELETE", "/items", items.delete, parameters=(_KEY, _LABEL), failures=_NO_ITEM),
         _row("GET", "/items/one", items.get_one, parameters=(_KEY, _LABEL), failures=_NO_ITEM),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from registry.api.call import Call
+from registry.api.config.problems import refuse_contradictions
 from registry.config.edits import Edit, Existing, Step, carry_out, check_values, plan
 from registry.config.records import KeyValue
 
@@ -43,6 +44,7 @@ async def planned(
 
     made = await call.engine.read(lambda: Plan(config.state.revision(tenant), steps(), steps))
     await asyncio.to_thread(check_values, made.steps)
+    await refuse_contradictions(call, made.steps)
     return made
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import orjson
 
 from registry.api.call import JSON_TYPE, Call, Reply, json_reply
+from registry.api.checks import flag
 from registry.api.config.changes import changed
-from registry.api.config.problems import problems_of
+from registry.api.config.problems import listed_problems, problems_of
 from registry.api.kie.parameters import labels_of, query_of
 from registry.api.kie.shapes import KEY_VALUE
 from registry.api.shapes import Kind, Member, Shape, decode, parse
 from registry.config.edits import Action, Edit, Step
-from registry.config.query import answer
+from registry.config.query import listed
 from registry.config.records import Draft, KeyValue
 from registry.errors import ConfigError
 
@@ -21,10 +23,12 @@ _ITEM = Shape("Item", (*KEY_VALUE.members, Member("force", Kind.FLAG)))
 
 
 async def find_all(call: Call) -> Reply:
-    """GET items: the items with at least these labels, or with exactly these."""
-    query, state = query_of(call), call.engine.config.state
-    revision, body = await call.engine.read(lambda: (state.revision(call.tenant), answer(state, query)))
-    return Reply(200, b'{"revision":%d,%b' % (revision, body[1:]), JSON_TYPE)
+    """GET items: the items with at least these labels, or with exactly these. `problems` has what is wrong with rules, by id."""
+    query, state = replace(query_of(call), rules=flag(call, "rules")), call.engine.config.state
+    revision, found = await call.engine.read(lambda: (state.revision(call.tenant), listed(state, query)))
+    problems = await listed_problems(call, [item.key_id for item in found.items])
+    told = b'"problems":%b,' % orjson.dumps(problems) if problems else b""
+    return Reply(200, b'{"revision":%d,%b%b' % (revision, told, found.body[1:]), JSON_TYPE)
 
 
 async def get_one(call: Call) -> Reply:

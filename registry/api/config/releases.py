@@ -10,7 +10,9 @@ import orjson
 
 from registry.api.call import Call, Reply, json_reply
 from registry.api.config.items import name_of
+from registry.api.config.problems import problems_of, refuse_contradictions
 from registry.api.shapes import Kind, Member, Shape, read
+from registry.config.edits import Action, Step
 from registry.config.records import Draft, KeyValue, id_of
 from registry.config.targets import Release, Target
 from registry.config.values import refuse_unparsable
@@ -44,11 +46,14 @@ async def start(call: Call) -> Reply:
     name = _item_id(call)
     item = await engine.read(lambda: config.keys.get(call.tenant, name))
     if given.get("force") is not True:
-        await asyncio.to_thread(refuse_unparsable, replace(item.draft, value=value))
+        draft = replace(item.draft, value=value)
+        await asyncio.to_thread(refuse_unparsable, draft)
+        await refuse_contradictions(call, [Step(Action.CHANGED, item, draft)])
     release = await call.execute(
         lambda: config.releases.start(config.keys.get(call.tenant, name), value, target, engine.now())
     )
-    return json_reply(_shown(call, release))
+    (wrong,) = await problems_of(call, [replace(item.draft, value=value)])
+    return json_reply({**_shown(call, release), **wrong})
 
 
 async def promote(call: Call) -> Reply:
