@@ -1,30 +1,47 @@
-"""Access lists of a provider, `servicecomb.publicKey.accessControl.<white|black>.<item>.<part>`: which consumers may call it."""
+"""Access lists of a provider: which consumers may call it.
+
+Java Chassis's are `servicecomb.publicKey.accessControl.<white|black>.<item>.<part>`, Spring Cloud Huawei's
+`spring.cloud.servicecomb.webmvc.public-key.access-control.<white|black>[<place>].<part>`. Protocol: governance, 2.11.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from governance.rules.problems import Code, Notes
+from governance.rules.spring import spelled
 
 PREFIX = "publicKey.accessControl."
-_KEY = re.compile(r"(white|black)\.(.+)\.(category|propertyName|rule)")
+PARTS = ("category", "propertyName", "rule")
+_KEY = re.compile(r"(white|black)\.(.+)\.([A-Za-z]+)")
+_SPRING_KEY = re.compile(r"(white|black)(\[[0-9]{1,6}\])\.([A-Za-z_-]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class AccessPart:
-    """One key, read: a part of one item of one list."""
+    """One key, read: a part of one item of one list; `spring` where the key is Spring Cloud Huawei's."""
 
     colour: str
     item: str
     part: str
     value: str
+    spring: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a call may pass, and why. `tolerated` is one that passes only because the mode is permissive."""
+
+    allowed: bool
+    why: str
+    tolerated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AccessRule:
-    """A fact of a consumer, and the text that it must be: `exact`, `*suffix` or `prefix*`."""
+    """A fact of a consumer, and the text that it must be: `exact`, `*suffix`, `prefix*`, or `*` for any."""
 
     property_name: str
     rule: str
@@ -38,6 +55,9 @@ class AccessRule:
             return fact.endswith(self.rule[1:])
         return fact.startswith(self.rule[:-1]) if self.rule.endswith("*") else fact == self.rule
 
+    def __str__(self) -> str:
+        return f"{self.property_name} is {self.rule}"
+
 
 @dataclass(frozen=True, slots=True)
 class AccessList:
@@ -46,52 +66,58 @@ class AccessList:
     white: tuple[AccessRule, ...] = ()
     black: tuple[AccessRule, ...] = ()
 
-    def allows(self, facts: Mapping[str, str] | None) -> bool:
+    def decide(self, facts: Mapping[str, str] | None) -> Decision:
         """Whether a consumer may call; one of which nothing is known only where no list is set."""
         if facts is None:
-            return not (self.white or self.black)
-        passes = not self.white or any(rule.matches(facts) for rule in self.white)
-        return passes and not any(rule.matches(facts) for rule in self.black)
+            known = not (self.white or self.black)
+            return Decision(known, "there is no list" if known else "nothing is known of the consumer")
+        black = next((rule for rule in self.black if rule.matches(facts)), None)
+        if black is not None:
+            return Decision(allowed=False, why=f"black: {black}")
+        if not self.white:
+            return Decision(allowed=True, why="no black rule matches")
+        white = next((rule for rule in self.white if rule.matches(facts)), None)
+        return Decision(white is not None, f"white: {white}" if white is not None else "no white rule matches")
+
+    def allows(self, facts: Mapping[str, str] | None) -> bool:
+        """Whether a consumer may call."""
+        return self.decide(facts).allowed
 
 
-def read_access(rest: str, value: str, notes: Notes) -> AccessPart | None:
+def read_access(rest: str, value: str, notes: Notes, *, spring: bool = False) -> AccessPart | None:
     """Read a key, without its prefix, and its value; None where one is in error."""
-    found = _KEY.fullmatch(rest)
-    if found is None:
-        notes.error(
-            (),
-            Code.KEY,
-            "the key is no part of an access list",
-            "write white or black, a name, and category, propertyName or rule",
-        )
+    found = (_SPRING_KEY if spring else _KEY).fullmatch(rest)
+    part = found and (spelled(found[3], PARTS) if spring else found[3])
+    if found is None or part not in PARTS:
+        form = "white or black, a place as [0]" if spring else "white or black, a name"
+        notes.error((), Code.KEY, "the key is no part of an access list", f"write {form}, and {', '.join(PARTS)}")
         return None
+    _check_value(part, value, notes)
+    return None if notes.failed else AccessPart(found[1].lower(), found[2], part, value, spring)
+
+
+def _check_value(part: str, value: str, notes: Notes) -> None:
     if not value.strip():
-        notes.error((), Code.MISSING, f"{found[3]} is empty", "write a value, or delete the item")
-        return None
-    if found[3] == "category" and value != "property":
+        notes.error((), Code.MISSING, f"{part} is empty", "write a value, or delete the item")
+    elif part == "category" and value != "property":
         notes.error((), Code.CHOICE, f"category is {value[:100]!r}", "write property")
-        return None
-    if found[3] == "rule" and ("*" in value[1:-1] or value == "*" or (value[0] == "*" == value[-1])):
+    elif part == "rule" and ("*" in value[1:-1] or (len(value) > 1 and value[0] == "*" == value[-1])):
         notes.error(
             (),
             Code.EXPRESSION,
             f"{value[:100]!r} has a * that is not the only one, at the begin or the end",
-            "write exact, *suffix or prefix*",
+            "write exact, *suffix, prefix*, or * for any",
         )
-        return None
-    return AccessPart(found[1], found[2], found[3], value)
 
 
 def access_list(parts: Iterable[AccessPart]) -> AccessList:
     """The lists of all parts. An item without all of its parts is left out, as Java does."""
-    found: dict[tuple[str, str], dict[str, str]] = {}
+    found: dict[tuple[bool, str, str], dict[str, str]] = {}
     for part in parts:
-        found.setdefault((part.colour, part.item), {})[part.part] = part.value
+        found.setdefault((part.spring, part.colour, part.item), {})[part.part] = part.value
     return AccessList(_rules(found, "white"), _rules(found, "black"))
 
 
-def _rules(found: Mapping[tuple[str, str], Mapping[str, str]], colour: str) -> tuple[AccessRule, ...]:
-    whole: Sequence[Mapping[str, str]] = [
-        parts for (one, _), parts in found.items() if one == colour and len(parts) == 3
-    ]
+def _rules(found: Mapping[tuple[bool, str, str], Mapping[str, str]], colour: str) -> tuple[AccessRule, ...]:
+    whole = [parts for (_, one, _), parts in found.items() if one == colour and len(parts) == len(PARTS)]
     return tuple(AccessRule(parts["propertyName"], parts["rule"]) for parts in whole)

@@ -13,6 +13,7 @@ from ruamel.yaml.nodes import Node
 from governance.rules.access import PREFIX as ACCESS
 from governance.rules.access import AccessPart, read_access
 from governance.rules.darklaunch import DarkLaunch, read_darklaunch
+from governance.rules.gochassis import Marker
 from governance.rules.lanes import check_labels
 from governance.rules.legacy import LegacyKey, Setting, legacy_key, read_legacy
 from governance.rules.marker import MatchGroup
@@ -22,12 +23,14 @@ from governance.rules.problems import Code, Notes, Path, Problem
 from governance.rules.reading import read_record
 from governance.rules.routes import RouteRules, read_routes
 from governance.rules.runtimes import Runtime
+from governance.rules.security import SecurityPart, read_security
+from governance.rules.spring import spring_key
 from governance.rules.support import note_support
 from governance.rules.yaml_nodes import compose
 
-Rule: TypeAlias = "Policy | MatchGroup | RouteRules | DarkLaunch | Setting | AccessPart"
+Rule: TypeAlias = "Policy | MatchGroup | Marker | RouteRules | DarkLaunch | Setting | AccessPart | SecurityPart"
 _FLATTENED = ("yaml", "yml", "properties")
-_NAMED = ("matchGroup", "routeRule", *KINDS)
+_NAMED = ("matchGroup", "match", "routeRule", *KINDS)
 _DARK = "darklaunch.policy."
 _GLOBAL = "globalRouteRule"
 
@@ -58,6 +61,9 @@ def rule_key(key: str) -> RuleKey | None:
     legacy = legacy_key(rest) if prefix in ("servicecomb", "cse") else None
     if legacy is not None:
         return RuleKey(prefix, legacy.namespace, rest, legacy)
+    spring = spring_key(key) if prefix == "spring" else None
+    if spring is not None:
+        return RuleKey(prefix, *spring)
     if prefix == "cse" and rest.startswith(_DARK):
         return RuleKey(prefix, "darklaunch", rest.removeprefix(_DARK))
     return _kind_and_name(rest) if prefix == "servicecomb" else None
@@ -114,7 +120,9 @@ def _read(key: RuleKey, value: str, notes: Notes) -> Rule | None:
     if key.legacy is not None:
         return read_legacy(key.legacy, value, notes)
     if key.kind == "accessControl":
-        return read_access(key.name, value, notes)
+        return read_access(key.name, value, notes, spring=key.prefix == "spring")
+    if key.kind == "securityPolicy":
+        return read_security(key.name, value, notes)
     if not key.name and key.kind != _GLOBAL:
         notes.error((), Code.KEY, "nothing follows the kind in the key", "add a name to the key")
         return None
@@ -147,6 +155,8 @@ def _read_node(key: RuleKey, node: Node, notes: Notes) -> Rule | None:
             return routes
         case "matchGroup":
             return read_record(MatchGroup, node, notes, (), name=key.name)
+        case "match":
+            return read_record(Marker, node, notes, (), name=key.name)
     policy = read_record(KINDS[key.kind], node, notes, (), name=key.name)
     if policy is not None:
         check_window(policy, notes)

@@ -14,7 +14,7 @@ from governance.rules.joining import all_of, any_of
 from governance.rules.problems import Code, Notes, Path
 from governance.rules.reading import by, list_of, mapping_by, read_record, text
 
-_METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT")
+METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT")
 CONDITION = condition(MARKER)
 
 
@@ -77,8 +77,8 @@ def methods(node: Node, notes: Notes, path: Path) -> tuple[str, ...] | None:
             "add a method or leave method away",
         )
     for index, method in enumerate(found or ()):
-        if method not in _METHODS:
-            instead = f"write {method.upper()}" if method.upper() in _METHODS else f"write one of {', '.join(_METHODS)}"
+        if method not in METHODS:
+            instead = f"write {method.upper()}" if method.upper() in METHODS else f"write one of {', '.join(METHODS)}"
             notes.warn((*path, index), Code.NEVER_MATCHES, f"no request has the method {method[:100]!r}", instead)
     return found
 

@@ -36,18 +36,25 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimiting(Policy):
-    """So many calls in a period; one that would wait longer than the timeout is refused."""
+    """So many calls in a period; one that would wait longer than the timeout is refused.
+
+    The last two fields are go-chassis's alone: the marker whose requests it limits, and the calls above the rate that still pass.
+    """
 
     rate: int = field(default=1000, metadata=by(whole(1)))
     limit_refresh_period: int = field(default=1000, metadata=by(duration(1)))
     timeout_duration: int = field(default=0, metadata=by(duration(0)))
+    match: str = field(default="", metadata=by(text))
+    burst: int = field(default=0, metadata=by(whole(0)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentifierRateLimiting(RateLimiting):
-    """The same for each value of a header; without the header there is no limit."""
+    """The same for each value of a header; without the header there is no limit. Go-chassis does not know it."""
 
     identifier: str = field(metadata=by(some_text))
+    match: str = ""
+    burst: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +172,15 @@ class TimeLimiter(Policy):
     cancel_running_future: bool = field(default=True, metadata=by(flag))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cache(Policy):
+    """How long answers are kept, how many, and how many threads may write at once."""
+
+    ttl: int = field(default=21_600_000, metadata=by(duration(0)))
+    maximum_size: int = field(default=60_000, metadata=by(whole(0)))
+    concurrency_level: int = field(default=8, metadata=by(whole(1)))
+
+
 KINDS: Mapping[str, type[Policy]] = {
     "rateLimiting": RateLimiting,
     "identifierRateLimiting": IdentifierRateLimiting,
@@ -178,6 +194,7 @@ KINDS: Mapping[str, type[Policy]] = {
     "mapper": Mapper,
     "contextMapper": Mapper,
     "timeLimiter": TimeLimiter,
+    "cache": Cache,
 }
 """By the kind in a key."""
 

@@ -16,6 +16,7 @@ from governance.rules.durations import print_duration
 from governance.rules.legacy import Setting, legacy_text
 from governance.rules.reading import readers_of
 from governance.rules.routes import RouteRules
+from governance.rules.security import SecurityPart
 
 Plain: TypeAlias = "Mapping[str, Plain] | list[Plain] | str | int | float | bool | None"
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:[-./][A-Za-z0-9_]+)*")
@@ -28,7 +29,7 @@ def print_rule(rule: Rule) -> str:
     match rule:
         case Setting():
             return legacy_text(rule)
-        case AccessPart():
+        case AccessPart() | SecurityPart():
             return rule.value
         case DarkLaunch():
             return json.dumps(_plain(rule))

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from governance.rules.access import AccessPart
-from governance.rules.conditions import GO_ONLY, Condition, Operator
+from governance.rules.conditions import Condition, Operator
 from governance.rules.darklaunch import DarkLaunch
+from governance.rules.gochassis import Marker
 from governance.rules.legacy import Setting
-from governance.rules.marker import MatchGroup
+from governance.rules.lint import Lint, of
+from governance.rules.marker import Match, MatchGroup
 from governance.rules.policies import CircuitBreaker, InstanceIsolation, LoadBalance, Policy, RateLimiting, Retry
 from governance.rules.problems import Code, Notes, Path
-from governance.rules.routes import RouteMatch, RouteRule, RouteRules
+from governance.rules.routes import RouteRules
 from governance.rules.runtimes import CHASSIS, JAVA, Family, Runtime
+from governance.rules.security import SecurityPart
+from governance.rules.support_routes import note_routes
 
 _BIZKEEPER = ("isolation", "circuitBreaker", "fallback", "fallbackpolicy")
-_BY_MARKER = (Operator.PREFIX, Operator.SUFFIX, Operator.CONTAINS, Operator.COMPARE)
+_UNKNOWN_TO_GO = (Operator.PREFIX, Operator.SUFFIX, Operator.COMPARE)
+_NOWHERE: Mapping[str, str] = {
+    "timeLimiter": "set the timeout of the client",
+    "cache": "keep answers in the service itself",
+}
 _NOT_APPLIED: Mapping[str, tuple[tuple[Family, ...], str]] = {
     "faultInjection": (
         CHASSIS,
@@ -28,54 +36,50 @@ _NOT_APPLIED: Mapping[str, tuple[tuple[Family, ...], str]] = {
 }
 
 
-class _Lint:
-    """Notes what some of the runtimes would do."""
-
-    def __init__(self, runtimes: Sequence[Runtime], notes: Notes) -> None:
-        self.runtimes = runtimes
-        self.notes = notes
-
-    def note(self, path: Path, code: Code, why: str, instead: str, concerned: Callable[[Runtime], bool]) -> None:
-        """A warning, where it concerns any."""
-        who = [runtime for runtime in self.runtimes if concerned(runtime)]
-        if who:
-            self.notes.warn(path, code, why, instead, who)
-
-
-def _of(*families: Family) -> Callable[[Runtime], bool]:
-    return lambda runtime: runtime.family in families
-
-
 def note_support(kind: str, prefix: str, rule: object, runtimes: Sequence[Runtime], notes: Notes) -> None:
     """Note which of the runtimes would misread a rule, and what no runtime obeys."""
-    lint = _Lint(runtimes, notes)
+    lint = Lint(runtimes, notes)
     if prefix == "cse":
         lint.note(
             (),
             Code.UNSUPPORTED,
             "keys that begin with cse. are not read",
             "write servicecomb. for it",
-            _of(Family.CHASSIS_3, Family.SPRING),
+            of(Family.CHASSIS_3, Family.SPRING),
         )
     match rule:
         case RouteRules():
-            _note_routes(rule, lint)
+            note_routes(rule, lint)
         case MatchGroup():
             _note_services(rule.services, notes)
             _note_group(rule, lint)
         case Policy():
             _note_services(rule.services, notes)
+            _note_kind(kind, lint)
             _note_policy(kind, rule, lint)
         case DarkLaunch():
             lint.note(
-                (), Code.UNSUPPORTED, "dark launch is not known", "write a servicecomb.routeRule", _of(Family.SPRING)
+                (), Code.UNSUPPORTED, "dark launch is not known", "write a servicecomb.routeRule", of(Family.SPRING)
             )
         case Setting():
-            _note_setting(rule, lint)
+            _note_setting(prefix, rule, lint)
         case AccessPart():
-            why = "this access list is not read"
-            instead = "write spring.cloud.servicecomb.webmvc.public-key.access-control in its settings"
-            lint.note((), Code.UNSUPPORTED, why, instead, _of(Family.SPRING, Family.GO))
+            _note_access(rule, lint)
+        case SecurityPart():
+            why, instead = "a security policy is not read", "write an access list for it, too"
+            lint.note((), Code.UNSUPPORTED, why, instead, of(*CHASSIS, Family.GO))
+        case Marker():
+            why, instead = "markers of go-chassis are not read", f"write servicecomb.matchGroup.{rule.name} for it, too"
+            lint.note((), Code.UNSUPPORTED, why, instead, of(*JAVA))
+            _note_dots(rule.name, lint)
+
+
+def _note_access(part: AccessPart, lint: Lint) -> None:
+    spring = "spring.cloud.servicecomb.webmvc.public-key.access-control"
+    instead = f"write {'servicecomb.publicKey.accessControl' if part.spring else spring} for it, too"
+    who = CHASSIS if part.spring else (Family.SPRING,)
+    lint.note((), Code.UNSUPPORTED, "this access list is not read", instead, of(*who))
+    lint.note((), Code.UNSUPPORTED, "there are no access lists", "set what may call it elsewhere", of(Family.GO))
 
 
 def _note_services(services: str, notes: Notes) -> None:
@@ -88,26 +92,58 @@ def _note_services(services: str, notes: Notes) -> None:
         )
 
 
-def _note_group(group: MatchGroup, lint: _Lint) -> None:
+def _note_group(group: MatchGroup, lint: Lint) -> None:
+    _note_dots(group.name, lint)
     for index, one in enumerate(group.matches):
+        path = ("matches", index)
         if one.queries:
-            path = ("matches", index, "queries")
             why = "queries are not looked at, so it matches more than it says"
-            lint.note(path, Code.MISREAD, why, "write a header", _of(Family.CHASSIS_2, Family.SPRING))
+            lint.note((*path, "queries"), Code.MISREAD, why, "write a header", of(Family.CHASSIS_2, Family.SPRING))
+        for name, asked in (("serviceName", one.service_name), ("customMatcher", one.custom_matcher)):
+            if asked is not None:
+                why = f"{name} is not looked at, so it matches more than it says"
+                lint.note((*path, name), Code.MISREAD, why, "write a header", of(Family.GO))
+        _note_operators(one, path, lint)
 
 
-def _note_policy(kind: str, policy: Policy, lint: _Lint) -> None:
-    if kind == "timeLimiter":
-        lint.notes.warn((), Code.NO_EFFECT, "no Java runtime applies a timeLimiter", "set the timeout of the client")
+def _note_operators(match: Match, path: Path, lint: Lint) -> None:
+    conditions: dict[Path, Condition] = {("headers", name): asked for name, asked in match.headers.items()}
+    if match.api_path is not None:
+        conditions["apiPath",] = match.api_path
+        if len(match.api_path.operators) > 1:
+            why = "of several operators on the path, one is enough"
+            lint.note((*path, "apiPath"), Code.MISREAD, why, "write one", of(Family.GO))
+    for place, asked in conditions.items():
+        for operator in asked.operators:
+            if operator in _UNKNOWN_TO_GO:
+                why = f"{operator} is not known in a marker, so it never holds"
+                lint.note((*path, *place, operator), Code.MISREAD, why, "write exact or contains", of(Family.GO))
+
+
+def _note_dots(name: str, lint: Lint) -> None:
+    if "." in name:
+        why = "a key with a dot in its name is not read"
+        lint.note((), Code.UNSUPPORTED, why, "write a name without dots", of(Family.GO))
+
+
+def _note_kind(kind: str, lint: Lint) -> None:
+    if kind in _NOWHERE:
+        lint.notes.warn((), Code.NO_EFFECT, f"no Java runtime applies a {kind}", _NOWHERE[kind])
+    if kind != "rateLimiting":
+        why, instead = "of the policies, rateLimiting alone is read", "write the cse. key of its handler for it, too"
+        lint.note((), Code.UNSUPPORTED, why, instead, of(Family.GO))
     if kind in _NOT_APPLIED:
         families, instead = _NOT_APPLIED[kind]
-        lint.note((), Code.UNSUPPORTED, f"{kind} is not applied", instead, _of(*families))
+        lint.note((), Code.UNSUPPORTED, f"{kind} is not applied", instead, of(*families))
     if kind in ("instanceIsolation", "instanceBulkhead"):
         lint.note((), Code.UNSUPPORTED, f"{kind} is known from 2.7.8 on", "upgrade it", lambda one: one.before(2, 7, 8))
+
+
+def _note_policy(kind: str, policy: Policy, lint: Lint) -> None:
     match policy:
         case InstanceIsolation(force_closed=True):
             lint.note(
-                ("forceClosed",), Code.NO_EFFECT, "forceClosed is not read", "delete the item instead", _of(*CHASSIS)
+                ("forceClosed",), Code.NO_EFFECT, "forceClosed is not read", "delete the item instead", of(*CHASSIS)
             )
         case InstanceIsolation(force_open=True):
             lint.note(
@@ -128,7 +164,7 @@ def _note_policy(kind: str, policy: Policy, lint: _Lint) -> None:
                 Code.UNSUPPORTED,
                 "SessionStickiness is not known, RoundRobin is used",
                 "write another rule",
-                _of(Family.SPRING),
+                of(Family.SPRING),
             )
         case Retry() if policy.retry_on_same:
             lint.note(
@@ -136,19 +172,26 @@ def _note_policy(kind: str, policy: Policy, lint: _Lint) -> None:
                 Code.NO_EFFECT,
                 "retryOnSame is not read here",
                 "write servicecomb.loadbalance.retryOnSame",
-                _of(*CHASSIS),
+                of(*CHASSIS),
             )
         case RateLimiting() if kind == "rateLimiting":
-            lint.note(
-                (),
-                Code.MISREAD,
-                "go-chassis wants match and burst in a rateLimiting",
-                "set its limits in its own files",
-                _of(Family.GO),
-            )
+            _note_limit(policy, lint)
 
 
-def _note_setting(setting: Setting, lint: _Lint) -> None:
+def _note_limit(policy: RateLimiting, lint: Lint) -> None:
+    _note_dots(policy.name, lint)
+    if not policy.match or not policy.burst:
+        instead = "add match: the name of a marker, and burst: the calls above the rate that still pass"
+        lint.note((), Code.MISREAD, "go-chassis wants match and burst in a rateLimiting", instead, of(Family.GO))
+    if policy.match not in ("", policy.name):
+        why = f"match is not read, the group {policy.name[:100]} counts"
+        lint.note(("match",), Code.MISREAD, why, "give the policy and its group one name", of(*JAVA))
+
+
+def _note_setting(prefix: str, setting: Setting, lint: Lint) -> None:
+    if prefix != "cse":
+        why, instead = "of the older keys, those that begin with cse. are read", "write cse. for it, too"
+        lint.note((), Code.UNSUPPORTED, why, instead, of(Family.GO))
     if setting.namespace in _BIZKEEPER:
         instead = "write the policies of rule governance for it, too"
         lint.note(
@@ -156,7 +199,7 @@ def _note_setting(setting: Setting, lint: _Lint) -> None:
             Code.UNSUPPORTED,
             f"{setting.namespace} of the older handlers is not read",
             instead,
-            _of(Family.CHASSIS_3, Family.SPRING),
+            of(Family.CHASSIS_3, Family.SPRING),
         )
         return
     lint.note(
@@ -164,126 +207,10 @@ def _note_setting(setting: Setting, lint: _Lint) -> None:
         Code.UNSUPPORTED,
         "keys of the older handlers are not read",
         "write a policy for it, too",
-        _of(Family.SPRING),
+        of(Family.SPRING),
     )
     if setting.property.startswith("isolation.") or setting.property in ("retryEnabled", "retryOnNext"):
         why = f"{setting.property} is gone from 3.0 on"
         lint.note(
-            (), Code.UNSUPPORTED, why, "write servicecomb.retry or servicecomb.instanceIsolation", _of(Family.CHASSIS_3)
+            (), Code.UNSUPPORTED, why, "write servicecomb.retry or servicecomb.instanceIsolation", of(Family.CHASSIS_3)
         )
-
-
-def _old_spring(runtime: Runtime) -> bool:
-    """Without `fallback` and, before that, without the rule for all services."""
-    return runtime.family is Family.SPRING and bool(runtime.numbers) and runtime.numbers < (1, 11, 5)
-
-
-def _note_routes(routes: RouteRules, lint: _Lint) -> None:
-    if routes.service is None:
-        why = "a rule for all services is not read"
-        lint.note(
-            (),
-            Code.UNSUPPORTED,
-            why,
-            "write a servicecomb.routeRule for each service",
-            lambda one: one.before(2, 8, 11) or one.family is Family.GO,
-        )
-    for index, rule in enumerate(routes.rules):
-        _note_rule(rule, (index,), lint)
-        if rule.match is not None:
-            _note_match(rule.match, (index, "match"), lint)
-
-
-def _note_rule(rule: RouteRule, path: Path, lint: _Lint) -> None:
-    if len(rule.route) == 1 and rule.route[0].weight < 100:
-        why = "the only item of a route gets all requests, whatever its weight is"
-        lint.note((*path, "route"), Code.MISREAD, why, "write an item for the rest", lambda one: one.before(2, 8))
-    if rule.fallback:
-        lint.note(
-            (*path, "fallback"),
-            Code.UNSUPPORTED,
-            "fallback is not read",
-            "upgrade it, or let the route's items cover all versions",
-            lambda one: one.before(2, 8, 14) or _old_spring(one) or one.family is Family.GO,
-        )
-    if not rule.empty_protection:
-        why = "emptyProtection is not read"
-        lint.note(
-            (*path, "emptyProtection"),
-            Code.UNSUPPORTED,
-            why,
-            "upgrade it",
-            lambda one: one.before(2, 8, 19) or one.family is Family.GO,
-        )
-    for place, item in enumerate(rule.route):
-        if set(item.tags) - {"version"}:
-            why = "tags other than version are compared with the service's properties, not the instance's"
-            lint.note(
-                (*path, "route", place, "tags"), Code.MISREAD, why, "write a version", lambda one: one.before(2, 8)
-            )
-
-
-def _note_match(match: RouteMatch, path: Path, lint: _Lint) -> None:
-    others = {
-        "apiPath": match.api_path, "method": match.method, "queries": match.queries, "serviceName": match.service_name,
-        "customMatcher": match.custom_matcher,
-    }  # fmt: skip
-    for name, asked in others.items():
-        if asked:
-            why = f"{name} is not looked at in a route rule, so it matches more than it says"
-            lint.note(
-                (*path, name), Code.MISREAD, why, "write headers", _of(Family.CHASSIS_2, Family.SPRING, Family.GO)
-            )
-    of_go: Mapping[str, object] = {
-        "refer": match.refer,
-        "source": match.source,
-        "sourceTags": match.source_tags,
-        "httpHeaders": match.http_headers,
-    }
-    for name, given in of_go.items():
-        if given:
-            why = f"{name} is not looked at, so it matches more than it says"
-            lint.note((*path, name), Code.MISREAD, why, "write headers", _of(*JAVA))
-    for name, asked in match.headers.items():
-        _note_header(name, asked, (*path, "headers", name), lint)
-
-
-def _note_header(name: str, asked: Condition, path: Path, lint: _Lint) -> None:
-    for operator, families, instead in _misread(asked):
-        lint.note(
-            (*path, operator),
-            Code.MISREAD,
-            f"{operator} is not known in a route rule, so it never matches",
-            instead,
-            _of(*families),
-        )
-    if asked.fold is not None:
-        place = (*path, "caseInsensitive")
-        lint.note(
-            place,
-            Code.MISREAD,
-            "caseInsensitive is taken for an operator, so it never matches",
-            "leave it away",
-            _of(Family.CHASSIS_3),
-        )
-        lint.note(
-            place, Code.MISREAD, "caseInsensitive means its opposite", "leave it away", lambda one: one.before(2, 8)
-        )
-    exact = asked.operators.get(Operator.EXACT, "")
-    if asked.fold is None and exact != exact.lower():
-        why = "upper and lower case differ here, and are the same for other runtimes"
-        lint.note((*path, "exact"), Code.MISREAD, why, "use lower case in values", _of(Family.CHASSIS_3, Family.GO))
-    if name != name.lower():
-        why = "the name of the header is looked up in exactly this case"
-        lint.note(path, Code.MISREAD, why, "use lower case in names", _of(Family.CHASSIS_2, Family.SPRING))
-
-
-def _misread(asked: Condition) -> Iterator[tuple[Operator, tuple[Family, ...], str]]:
-    for operator in asked.operators:
-        if operator is Operator.REGEX:
-            yield operator, (Family.CHASSIS_3,), "write exact or prefix"
-        elif operator in GO_ONLY:
-            yield operator, JAVA, "write exact"
-        elif operator in _BY_MARKER:
-            go = () if operator is Operator.CONTAINS else (Family.GO,)
-            yield operator, (Family.CHASSIS_2, Family.SPRING, *go), "write exact or regex"

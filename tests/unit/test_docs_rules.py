@@ -12,6 +12,7 @@ import pytest
 
 from governance.rules.check import check
 from governance.rules.darklaunch import DarkItem, DarkLaunch
+from governance.rules.gochassis import Marker, MarkerMatch
 from governance.rules.marker import Match, MatchGroup
 from governance.rules.policies import KINDS, Policy
 from governance.rules.problems import Code
@@ -20,7 +21,7 @@ from governance.rules.routes import RouteRule
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^`(servicecomb\.[^`]+)`:\n\n```(?:yaml|json)\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL)
-SCALARS = re.findall(r"^\| `(servicecomb\.[^`]+)` \| `([^`]*)` \|", PAGE, re.MULTILINE)
+SCALARS = re.findall(r"^\| `((?:servicecomb|spring\.cloud)\.[^`]+)` \| `([^`]*)` \|", PAGE, re.MULTILINE)
 SHARED = readers_of(Policy)
 
 
@@ -61,6 +62,7 @@ def test_every_field_of_a_policy_is_there_with_its_default(kind: str) -> None:
     [
         ("Policies", [Policy]),
         ("Traffic marker", [MatchGroup, Match]),
+        ("Markers of go-chassis", [Marker, MarkerMatch]),
         ("Route rules", [RouteRule]),
         ("Dark launch", [DarkLaunch, DarkItem]),
     ],
@@ -71,7 +73,7 @@ def test_every_field_of_the_other_rules_is_there(heading: str, records: list[typ
 
 def test_every_kind_has_an_example() -> None:
     shown = {key.split(".")[1] for key, _ in EXAMPLES}
-    assert shown == {*KINDS, "matchGroup", "routeRule", "globalRouteRule", "darklaunch"}
+    assert shown == {*KINDS, "matchGroup", "match", "routeRule", "globalRouteRule", "darklaunch"}
 
 
 @pytest.mark.parametrize(("key", "value"), EXAMPLES + SCALARS)
@@ -79,7 +81,7 @@ def test_every_example_is_in_order(key: str, value: str) -> None:
     checked = check(key, value)
     assert checked.rule is not None
     # What the page says of it is what the check says.
-    expected = {Code.NO_EFFECT} if "timeLimiter" in key else set()
+    expected = {Code.NO_EFFECT} if key.split(".")[1] in ("timeLimiter", "cache") else set()
     assert {problem.code for problem in checked.problems} == expected
 
 

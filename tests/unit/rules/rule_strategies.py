@@ -10,9 +10,12 @@ from governance.rules.access import AccessPart
 from governance.rules.check import Rule
 from governance.rules.conditions import GO_ONLY, MARKER, Condition, Operator
 from governance.rules.darklaunch import DarkItem, DarkLaunch
+from governance.rules.gochassis import OPERATORS as GO_OPERATORS
+from governance.rules.gochassis import Marker, MarkerMatch
 from governance.rules.legacy import Setting
 from governance.rules.marker import CustomMatcher, Match, MatchGroup
 from governance.rules.routes import RouteItem, RouteMatch, RouteRule, RouteRules
+from governance.rules.security import SecurityPart
 
 NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,8}(\.[A-Za-z0-9_-]{1,4})?", fullmatch=True)
 # What KIE or a file could bring: anything but halves of characters.
@@ -42,7 +45,7 @@ _BREAKER = {
 }
 _BULKHEAD = {**_COMMON, "max_concurrent_calls": _COUNTS, "max_wait_duration": _TIMES}
 POLICIES: dict[str, SearchStrategy[policies.Policy]] = {
-    "rateLimiting": st.builds(policies.RateLimiting, **_LIMIT),
+    "rateLimiting": st.builds(policies.RateLimiting, **_LIMIT, match=TEXTS, burst=st.integers(0, 2**31 - 1)),
     "identifierRateLimiting": st.builds(policies.IdentifierRateLimiting, **_LIMIT, identifier=WORDS),
     "retry": st.builds(
         policies.Retry,
@@ -76,6 +79,7 @@ POLICIES: dict[str, SearchStrategy[policies.Policy]] = {
     "timeLimiter": st.builds(
         policies.TimeLimiter, **_COMMON, timeout_duration=_TIMES, cancel_running_future=st.booleans()
     ),
+    "cache": st.builds(policies.Cache, **_COMMON, ttl=_TIMES, maximum_size=_COUNTS, concurrency_level=_COUNTS),
 }
 _WHOLE = st.integers(-999, 999).map(str)
 _PATTERNS = {
@@ -110,6 +114,23 @@ def _match_fields(conditions: SearchStrategy[Condition]) -> dict[str, SearchStra
 
 MATCHES = st.builds(Match, **_match_fields(MARKER_CONDITIONS))
 GROUPS = st.builds(MatchGroup, NAMES, st.lists(MATCHES, min_size=1, max_size=3).map(tuple), TEXTS, TEXTS)
+_GO_CONDITIONS = _conditions(GO_OPERATORS, st.none())
+MARKERS = st.builds(
+    Marker,
+    NAMES,
+    st.lists(
+        st.builds(
+            MarkerMatch,
+            TEXTS,
+            st.none() | _GO_CONDITIONS,
+            _METHODS.map(lambda found: found or ()),
+            st.dictionaries(TEXTS, _GO_CONDITIONS, max_size=2),
+            st.sampled_from(["once", "perService"]),
+        ),
+        min_size=1,
+        max_size=3,
+    ).map(tuple),
+)
 _TAGS = st.dictionaries(WORDS, WORDS, min_size=1, max_size=2)
 
 
@@ -155,12 +176,14 @@ def _dark(kind: str, conditions: SearchStrategy[str]) -> SearchStrategy[DarkLaun
 
 DARK = _dark("RATE", st.integers(0, 33).map(str)) | _dark("RULE", _EXPRESSIONS)
 _PREFIX = "servicecomb."
+_SPRING = "spring.cloud.servicecomb.webmvc.public-key"
 KEYED: SearchStrategy[tuple[str, Rule]] = st.one_of(
     *(
         strategy.map(lambda rule, kind=kind: (f"{_PREFIX}{kind}.{rule.name}", rule))
         for kind, strategy in POLICIES.items()
     ),
     GROUPS.map(lambda rule: (f"{_PREFIX}matchGroup.{rule.name}", rule)),
+    MARKERS.map(lambda rule: (f"{_PREFIX}match.{rule.name}", rule)),
     route_rules().map(lambda rule: (f"{_PREFIX}routeRule.{rule.service}", rule)),
     DARK.map(lambda rule: (f"{_PREFIX}darklaunch.policy.{rule.service}", rule)),
     st.booleans().map(
@@ -168,6 +191,15 @@ KEYED: SearchStrategy[tuple[str, Rule]] = st.one_of(
     ),
     st.sampled_from(["a", "a*", "*a"]).map(
         lambda rule: (f"{_PREFIX}publicKey.accessControl.white.x.rule", AccessPart("white", "x", "rule", rule))
+    ),
+    WORDS.filter(lambda text: text.strip()).map(
+        lambda name: (
+            f"{_SPRING}.access-control.black[1].property-name",
+            AccessPart("black", "[1]", "propertyName", name, spring=True),
+        )
+    ),
+    WORDS.filter(lambda text: text.strip()).map(
+        lambda name: (f"{_SPRING}.acls.action.deny[1].id", SecurityPart("deny", "[1]", "id", name))
     ),
 )
 """A key with the rule of an item."""

@@ -21,7 +21,7 @@ from tests.unit.rules.object_strategies import degrades, releases
 RUNNING_ONES = releases((RUNNING,))
 OBJECTS = releases() | degrades()
 # Other work on the machine may hold an example up.
-UNHURRIED = settings(deadline=None)
+UNHURRIED = settings(deadline=None, max_examples=60)
 
 
 class One:

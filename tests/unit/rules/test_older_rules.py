@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.rules.access import AccessList, AccessRule
 from governance.rules.check import check
 from governance.rules.darklaunch import DarkLaunch, parse_expression
 from governance.rules.legacy import Setting, Settings, qps_limit, setting_of
@@ -179,14 +178,3 @@ def test_limits_are_looked_up_from_operation_to_any() -> None:
     for n, scope in enumerate(order):
         assert qps_limit(Settings(limits[n:]), "Provider", ("a", "s", "o")) == (scope, n)
     assert qps_limit(Settings(limits[-1:]), "Provider", ("a", "s", "o")) == ("", 99)
-
-
-def test_access_lists() -> None:
-    edge, beta = AccessRule("serviceName", "*-edge"), AccessRule("version", "2*")
-    both = AccessList((edge,), (beta,))
-    assert both.allows({"serviceName": "my-edge", "version": "1"})
-    assert not both.allows({"serviceName": "my-edge", "version": "2.1"})
-    assert not both.allows({"serviceName": "other", "version": "1"})
-    assert not AccessList(black=(beta,)).allows(None)
-    assert AccessList().allows(None)
-    assert AccessList(black=(beta,)).allows({"serviceName": "other"})

@@ -34,6 +34,8 @@ KEYS = [
     "servicecomb.fallback.Consumer.x.force", "servicecomb.flowcontrol.Provider.qps.limit.ANY",
     "servicecomb.governance.Consumer._global.policy.fault.protocols.rest.delay.percent",
     "servicecomb.loadbalance.x.isolation.enabled", "servicecomb.publicKey.accessControl.white.a.rule",
+    "servicecomb.match.x", "spring.cloud.servicecomb.webmvc.public-key.access-control.white[0].rule",
+    *(f"spring.cloud.servicecomb.webmvc.publicKey.acls.{part}" for part in ("mode", "action.allow[0].uri", "action.deny[0].method")),
 ]  # fmt: skip
 _FIELDS = sorted(
     {name for record in (*KINDS.values(), RouteRule) for name in readers_of(record)} | {*map(str, Operator)}
@@ -94,7 +96,8 @@ def test_no_tree_of_known_names_makes_a_check_raise(key: str, tree: object) -> N
 @given(st.text(), st.text(max_size=20))
 def test_no_key_makes_a_check_raise(key: str, text: str) -> None:
     check(key, text, RUNTIMES)
-    check(f"servicecomb.{key}", text, RUNTIMES)
+    for prefix in ("servicecomb", "spring.cloud.servicecomb.webmvc.publicKey.acls"):
+        check(f"{prefix}.{key}", text, RUNTIMES)
 
 
 @pytest.mark.parametrize("key", ["timeout", "servicecomb.service.name", "spring.cloud.x", "", "cse.retry.x"])

@@ -18,6 +18,9 @@ GROUP = "servicecomb.matchGroup.g"
 RETRY = "servicecomb.retry.g"
 FAULT = "servicecomb.faultInjection.g"
 BREAKER = "servicecomb.circuitBreaker.g"
+MARKER = "servicecomb.match.g"
+SPRING_ACCESS = "spring.cloud.servicecomb.webmvc.public-key.access-control"
+SPRING_POLICY = "spring.cloud.servicecomb.webmvc.public-key.acls"
 DARK = "servicecomb.darklaunch.policy.weather"
 FULL = "[{weight: 100, tags: {version: 1.0.0}}]"
 CHASSIS_279 = Runtime("servicecomb-java-chassis", "ServiceComb:2.7.9")
@@ -108,6 +111,22 @@ ERRORS = [
     ("traps: key", "servicecomb.fallback.Consumer.a.forse", "true", Code.KEY, (1, 1), "write force", None),
     ("traps: policy of a fallback", "servicecomb.fallbackpolicy.Consumer.a.policy", "null",
      Code.CHOICE, (1, 1), "returnnull", "returnnull"),
+    ("traps: star within a path", f"{SPRING_POLICY}.action.allow[0].uri", "/orders/**",
+     Code.EXPRESSION, (1, 1), "write /orders/*", "/orders/*"),
+    ("traps: stars around a path", f"{SPRING_POLICY}.action.allow[0].uri", "*a*", Code.EXPRESSION, (1, 1), "prefix*", "*a"),
+    ("traps: any consumer", f"{SPRING_POLICY}.action.deny[0].consumer", "edge*", Code.EXPRESSION, (1, 1), "each one", "edge"),
+    ("traps: any method", f"{SPRING_POLICY}.action.deny[0].method", "*", Code.CHOICE, (1, 1), "one method", "GET"),
+    ("traps: method in lower case", f"{SPRING_POLICY}.action.deny[0].method", "get", Code.CHOICE, (1, 1), "write GET", "GET"),
+    ("traps: empty consumer", f"{SPRING_POLICY}.action.deny[0].consumer", " ", Code.MISSING, (1, 1), "delete the item", "edge"),
+    ("traps: key of a security policy", f"{SPRING_POLICY}.action.allow.uri", "/", Code.KEY, (1, 1), "action.allow[0]", None),
+    ("traps: key of an access list of Spring", f"{SPRING_ACCESS}.grey[0].rule", "a", Code.KEY, (1, 1), "white or black", None),
+    ("traps: category of Spring", f"{SPRING_ACCESS}.white[0].category", "properties", Code.CHOICE, (1, 1), "write property", "property"),
+    ("traps: operator of a marker of go-chassis", MARKER, "matches: [{headers: {a: {prefix: b}}}]", Code.OPERATOR, (1, 26), "contains",
+     "matches: [{headers: {a: {contains: b}}}]"),
+    ("traps: policy of a marker", MARKER, "matches: [{trafficMarkPolicy: always}]", Code.CHOICE, (1, 12), "once",
+     "matches: [{trafficMarkPolicy: once}]"),
+    ("traps: burst", "servicecomb.rateLimiting.g", "burst: -1", Code.RANGE, (1, 1), "0 or more", "burst: 0"),
+    ("traps: ttl", "servicecomb.cache.g", "ttl: 6h30", Code.DURATION, (1, 1), "1H30M", "ttl: 6H30M"),
     ("traps: access list", "servicecomb.publicKey.accessControl.black.a.rule", "a*b", Code.EXPRESSION, (1, 1), "prefix*", "ab*"),
 ]  # fmt: skip
 
@@ -165,15 +184,35 @@ WARNINGS: list[tuple[str, str, str, Code, tuple[Runtime, ...]]] = [
     ("W5 cse.", "cse.flowcontrol.Consumer.qps.limit.a", "1", Code.UNSUPPORTED, (CHASSIS_3, SPRING)),
     ("W5 older retry", "servicecomb.loadbalance.a.retryOnNext", "1", Code.UNSUPPORTED, (CHASSIS_3,)),
     ("W5 dark launch", DARK, _dark("a=1"), Code.UNSUPPORTED, (SPRING,)),
-    ("W5 access list", "servicecomb.publicKey.accessControl.white.a.rule", "b", Code.UNSUPPORTED, (GO, SPRING)),
+    ("W5 access list", "servicecomb.publicKey.accessControl.white.a.rule", "b", Code.UNSUPPORTED, (SPRING,)),
+    ("W5 access list of Spring", f"{SPRING_ACCESS}.white[0].rule", "b", Code.UNSUPPORTED, (CHASSIS_279, CHASSIS_28, CHASSIS_3)),
+    ("W5 access list of go-chassis", f"{SPRING_ACCESS}.white[0].rule", "b", Code.UNSUPPORTED, (GO,)),
+    ("W5 security policy", f"{SPRING_POLICY}.mode", "enforcing", Code.UNSUPPORTED, (GO, CHASSIS_279, CHASSIS_28, CHASSIS_3)),
+    ("W5 policies of go-chassis", RETRY, "{}", Code.UNSUPPORTED, (GO,)),
+    ("W5 older keys of go-chassis", "servicecomb.fallback.Consumer.a.force", "true", Code.UNSUPPORTED, (GO,)),
+    ("W5 marker of go-chassis", MARKER, "matches: [{}]", Code.UNSUPPORTED, (CHASSIS_279, CHASSIS_28, CHASSIS_3, SPRING)),
+    ("W5 cache", "servicecomb.cache.g", "ttl: 1H", Code.NO_EFFECT, ()),
+    ("W5 dot in a name", "servicecomb.matchGroup.a.b", "matches: [{}]", Code.UNSUPPORTED, (GO,)),
+    ("W5 dot in a name of a marker", "servicecomb.match.a.b", "matches: [{}]", Code.UNSUPPORTED, (GO,)),
+    ("W5 dot in a name of a limit", "servicecomb.rateLimiting.a.b", "{match: a, burst: 1}", Code.UNSUPPORTED, (GO,)),
     ("W5 retryOnSame", RETRY, "retryOnSame: 1", Code.NO_EFFECT, (CHASSIS_279, CHASSIS_28, CHASSIS_3)),
     ("W5 forceClosed", "servicecomb.instanceIsolation.g", "forceClosed: true", Code.NO_EFFECT, (CHASSIS_279, CHASSIS_28, CHASSIS_3)),
     ("W5 forceOpen of old", "servicecomb.instanceIsolation.g", "forceOpen: true", Code.NO_EFFECT, (CHASSIS_279,)),
     ("W5 rateLimiting of go-chassis", "servicecomb.rateLimiting.g", "rate: 1", Code.MISREAD, (GO,)),
+    ("W5 rateLimiting of go-chassis without burst", "servicecomb.rateLimiting.g", "match: g", Code.MISREAD, (GO,)),
+    ("W5 match of another group", "servicecomb.rateLimiting.g", "match: h\nburst: 1",
+     Code.MISREAD, (CHASSIS_279, CHASSIS_28, CHASSIS_3, SPRING)),
+    ("W3 operator of a marker", GROUP, "matches: [{headers: {a: {prefix: b}}}]", Code.MISREAD, (GO,)),
+    ("W3 operator of a path", GROUP, "matches: [{apiPath: {prefix: b}}]", Code.MISREAD, (GO,)),
+    ("W3 operators of a path", GROUP, "matches: [{apiPath: {exact: b, contains: a}}]", Code.MISREAD, (GO,)),
+    ("W3 serviceName of a marker", GROUP, "matches: [{serviceName: b}]", Code.MISREAD, (GO,)),
     ("W7 forceOpen of a provider", BREAKER, "forceOpen: true", Code.NO_EFFECT, ()),
     ("W9 services", RETRY, 'services: "a, b"', Code.UNTRIMMED, ()),
     ("W10 catch-all above", ROUTE, f"- precedence: 2\n  route: {FULL}\n- precedence: 1\n  route: {FULL}", Code.SHADOWED, ()),
     ("traps: method", GROUP, "matches: [{method: [get]}]", Code.NEVER_MATCHES, ()),
+    ("traps: mode", f"{SPRING_POLICY}.mode", "Permissive", Code.CHOICE, ()),
+    ("traps: path", f"{SPRING_POLICY}.action.allow[0].uri", "orders", Code.NEVER_MATCHES, ()),
+    ("traps: path behind a star", f"{SPRING_POLICY}.action.allow[0].uri", "*/admin", Code.MISREAD, ()),
     ("traps: no method", GROUP, "matches: [{method: []}]", Code.NEVER_MATCHES, ()),
     ("traps: operator is null", GROUP, "matches: [{headers: {a: }}]", Code.NEVER_MATCHES, ()),
     ("traps: operator is missing", GROUP, "matches: [{apiPath: {}}]", Code.NEVER_MATCHES, ()),
@@ -249,7 +288,8 @@ class Instance:
 
 
 def _codes(items: Mapping[str, str], instances: Mapping[str, list[Instance]] | None = None) -> dict[str, list[Code]]:
-    return {key: [one.code for one in found.problems] for key, found in check_all(items, ALL, instances).items()}
+    java = [one for one in ALL if one != GO]
+    return {key: [one.code for one in found.problems] for key, found in check_all(items, java, instances).items()}
 
 
 def test_w2_and_w11_tags_that_instances_do_not_have() -> None:
