@@ -165,8 +165,8 @@ class Route:
 
     `resource` is what access control will ask for (`public` needs nothing); `body_limit` names the setting that bounds the body. `refused`
     puts a refusal into the words of the route's protocol. For the API's description: `parameters` beside those that the path names, the
-    `body` and a `sample` of one that is accepted, the content type of a success, which is `EMPTY`'s where there is nothing to say, and
-    `failures`, statuses that only this route has.
+    `body` and a `sample` of one that is accepted, the content type of a success, which is `EMPTY`'s where there is nothing to say, whether
+    JSON is `listed`, and `failures`, statuses that only this route has.
     """
 
     method: str
@@ -180,6 +180,7 @@ class Route:
     body: Shape | None = None
     sample: Mapping[str, object] | None = None
     answers: str = JSON_TYPE
+    listed: bool = False
     failures: Mapping[int, str] = field(default_factory=dict)
 
     @property

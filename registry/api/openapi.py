@@ -76,7 +76,8 @@ def _success(route: Route) -> Mapping[str, Schema]:
     if route.answers == NOTHING:
         return {"204": {"description": "Done"}}
     media = route.answers.partition(";")[0]
-    schema = {"type": "object" if media == _JSON else "string"}
+    one: Schema = {"type": "object" if media == _JSON else "string"}
+    schema = {"type": "array", "items": one} if route.listed else one
     done = {"200": {"description": "Done", "content": {media: {"schema": schema}}}}
     if any(parameter.name in ("rev", "revision") for parameter in route.parameters):
         return {**done, "304": {"description": "Not modified"}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import uuid
@@ -263,12 +264,13 @@ async def test_display_shows_match_groups_with_their_policies(gov: Policies) -> 
 
 async def test_what_others_wrote_is_listed(gov: Policies) -> None:
     """By KIE and by the engine's own API, in any YAML; what does not parse says where, and is none of the engine's failures."""
-    for name in ("flow", "wrong", "broken", "list", "empty"):
+    for name in ("flow", "wrong", "broken", "list", "empty", "deep"):
         await gov.create("match-group", name)
     await gov.kie.create("servicecomb.rateLimiting.flow", "{rate: 010, services: 'a'}", MALL)
     await gov.kie.create("servicecomb.rateLimiting.broken", "rate: [1", MALL)
     await gov.kie.create("servicecomb.rateLimiting.list", "- rate", MALL)
     await gov.kie.create("servicecomb.rateLimiting.empty", "", MALL)
+    await gov.kie.create("servicecomb.rateLimiting.deep", "x: " + "[" * 60 + "]" * 60, MALL)
     await gov.own.put("servicecomb.rateLimiting.wrong", "rate: 0", MALL, force=True, status="disabled")
     rows = {row["name"]: row for row in await gov.ok("GET", "rate-limiting?app=mall")}
     assert rows["flow"]["spec"] == {"rate": 8, "services": "a"}
@@ -280,6 +282,10 @@ async def test_what_others_wrote_is_listed(gov: Policies) -> None:
         (problem,) = rows[name]["problems"]
         assert (problem["severity"], problem["line"]) == ("error", 1)
     assert (await gov.ok("GET", f"rate-limiting/{rows['broken']['id']}"))["problems"] == rows["broken"]["problems"]
+    assert rows["deep"]["spec"] == {}
+    assert [one["why"] for one in rows["deep"]["problems"] if one["severity"] == "error"] == [
+        "it is nested more than 50 levels deep"
+    ]
 
 
 # --- Changing and deleting
@@ -352,6 +358,24 @@ async def test_deleting_a_match_group_deletes_its_policies_at_once(gov: Policies
         changes = (await response.json())["changes"]
     assert [change["action"] for change in changes] == ["DELETE"] * 3
     assert len({change["at"] for change in changes}) == 1
+
+
+async def test_who_waits_by_kie_is_told_at_once_and_never_of_half_a_group(gov: Policies) -> None:
+    """As a Java client waits: the answer to a wait has all of a change or nothing of it."""
+    asked = "/kv?label=app:mall&label=environment:&match=exact"
+
+    async def waiting() -> asyncio.Task[Any]:
+        _, _, headers = await gov.kie.call("GET", asked)
+        return asyncio.create_task(gov.kie.ok("GET", f"{asked}&wait=20s&revision={headers['X-Kie-Revision']}"))
+
+    poll = await waiting()
+    group = await gov.create("match-group", "orders")
+    assert [item["id"] for item in (await poll)["data"]] == [group]
+    for kind in ("retry", "bulkhead", "rate-limiting"):
+        await gov.create(kind, "orders")
+    poll = await waiting()
+    await gov.ok("DELETE", f"match-group/{group}")
+    assert (await poll)["data"] == []
 
 
 async def test_changes_have_an_author_and_a_history(gov: Policies) -> None:

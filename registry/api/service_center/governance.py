@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from governance.rules.parsing import ParseError
+from governance.rules.problems import Problem, Severity
 from registry.api.call import JSON_TYPE, Call, Handler, Reply, json_reply
-from registry.api.config.problems import problems_of
+from registry.api.config.problems import problems_of, shown
 from registry.api.service_center import policies, shapes
 from registry.api.service_center.policies import KINDS, MATCH_GROUP
 from registry.api.shapes import read
 from registry.config.query import Query, find
-from registry.config.records import ENABLED, Draft, KeyValue, Labels
+from registry.config.records import ENABLED, KeyValue, Labels
 from registry.config.rules import check_project, check_query
 from registry.config.state import Topic
 from registry.errors import ConfigError, Refusal, invalid
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _ANY_ENVIRONMENT = "all"
 _LETTERS = string.digits + string.ascii_lowercase
+_one_at_a_time = asyncio.Lock()
 _Document = Mapping[str, object]
 
 
@@ -67,12 +68,12 @@ async def display(call: Call) -> Reply:
     for (kind, item), document in zip(named, documents, strict=True):
         if kind != MATCH_GROUP:
             bound.setdefault((document["name"], item.label_set), []).append(document)
-    shown = [
+    groups = [
         _group(document, bound.get((document["name"], item.label_set), ()))
         for (kind, item), document in zip(named, documents, strict=True)
         if kind == MATCH_GROUP
     ]
-    return _indented(shown)
+    return _indented(groups)
 
 
 async def get(call: Call) -> Reply:
@@ -181,13 +182,24 @@ async def _listed(call: Call, beginning: str) -> Sequence[KeyValue]:
 
 
 async def _documents(call: Call, named: Sequence[tuple[str, KeyValue]]) -> Sequence[_Document]:
-    """Policies with what is wrong with each. Parsing takes time, so it is done aside."""
-    problems = await problems_of(call, [item.draft for _, item in named])
-    specs = await asyncio.to_thread(lambda: [_spec_of(item.draft) for _, item in named])
+    """Policies with what is wrong with each. Parsing takes time: it is done aside, for one request at a time."""
+    async with _one_at_a_time:
+        problems = await problems_of(call, [item.draft for _, item in named])
+        specs = await asyncio.to_thread(lambda: [policies.spec_or_problem(item.draft.value) for _, item in named])
     return [
-        {**_document(kind, item), "spec": spec, **wrong}
+        {**_document(kind, item), **_spec_and_problems(spec, wrong)}
         for (kind, item), spec, wrong in zip(named, specs, problems, strict=True)
     ]
+
+
+def _spec_and_problems(spec: Mapping[str, Plain] | Problem, wrong: Mapping[str, object]) -> _Document:
+    """A text that does not parse is an empty spec, and that is a problem even where clients might read it."""
+    if not isinstance(spec, Problem):
+        return {"spec": spec, **wrong}
+    found = wrong.get("problems")
+    told = found if isinstance(found, list) else []
+    failed = any(problem["severity"] == Severity.ERROR for problem in told)
+    return {"spec": {}, "problems": told if failed else [shown(spec), *told]}
 
 
 def _document(kind: str, item: KeyValue) -> _Document:
@@ -201,14 +213,6 @@ def _document(kind: str, item: KeyValue) -> _Document:
         "selector": dict(sorted(draft.labels.items())),
         "kind": kind,
     }
-
-
-def _spec_of(draft: Draft) -> Mapping[str, Plain]:
-    """Empty for a text that does not parse: the problems say why."""
-    try:
-        return policies.spec_of(draft.value)
-    except ParseError:
-        return {}
 
 
 def _group(document: _Document, bound: Sequence[_Document]) -> Mapping[str, object]:

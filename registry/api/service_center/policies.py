@@ -16,7 +16,7 @@ from governance.rules.flatten import DEEPEST
 from governance.rules.parsing import ParseError, Position
 from governance.rules.policies import KINDS as POLICIES
 from governance.rules.printing import Plain, print_plain
-from governance.rules.problems import Notes, Problem, Severity
+from governance.rules.problems import Code, Notes, Problem, Severity
 from governance.rules.reading import items_of, mapping_of
 from governance.rules.scalars import Kind, scalar_of
 from governance.rules.yaml_nodes import compose, place_of
@@ -110,6 +110,14 @@ def spec_of(text: str) -> Mapping[str, Plain]:
     found = _Specs(_LEAST_ROOM + _GROWTH * len(text)).value(root, DEEPEST)
     assert isinstance(found, dict)  # noqa: S101  made of a mapping
     return found
+
+
+def spec_or_problem(text: str) -> Mapping[str, Plain] | Problem:
+    """A spec, or why the text is none."""
+    try:
+        return spec_of(text)
+    except ParseError as error:
+        return Problem(Severity.ERROR, Code.SYNTAX, error.at, error.why)
 
 
 def _sorted(value: Plain, levels: int) -> Plain:

@@ -78,6 +78,11 @@ def test_rules_of_members_are_described() -> None:
         re.compile(rule.replace("\\\\", "\\"))
 
 
+def test_an_answer_that_is_a_list_is_described_as_one() -> None:
+    listed = DESCRIBED["paths"]["/v1/{project}/gov/{kind}"]["get"]["responses"]["200"]["content"]
+    assert listed == {"application/json": {"schema": {"type": "array", "items": {"type": "object"}}}}
+
+
 SEGMENTS = st.sampled_from(
     [
         "v4",
