@@ -14,7 +14,7 @@ from governance.rules.access import PREFIX as ACCESS
 from governance.rules.access import AccessPart, read_access
 from governance.rules.darklaunch import DarkLaunch, read_darklaunch
 from governance.rules.gochassis import Marker
-from governance.rules.lanes import check_labels
+from governance.rules.lanes import check_lanes
 from governance.rules.legacy import LegacyKey, Setting, legacy_key, read_legacy
 from governance.rules.marker import MatchGroup
 from governance.rules.parsing import ParseError, Position
@@ -151,7 +151,7 @@ def _read_node(key: RuleKey, node: Node, notes: Notes) -> Rule | None:
             return read_routes(key.name, node, notes)
         case "globalRouteRule":
             routes = read_routes(None, node, notes)
-            check_labels(routes, notes)
+            check_lanes(routes, notes)
             return routes
         case "matchGroup":
             return read_record(MatchGroup, node, notes, (), name=key.name)

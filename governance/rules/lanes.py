@@ -19,9 +19,15 @@ def labels_of(routes: RouteRules) -> list[tuple[int, str]]:
     ]
 
 
-def check_labels(routes: RouteRules | None, notes: Notes) -> None:
-    """A lane has one rule: of two for one label, the second would never be used."""
+def check_lanes(routes: RouteRules | None, notes: Notes) -> None:
+    """A lane has one rule: of two for one label, the second would never be used. What leads to lanes leads nowhere else."""
     rule_of: dict[str, int] = {}
     for index, label in labels_of(routes) if routes is not None else ():
         if rule_of.setdefault(label, index) != index:
             notes.error((index,), Code.TWICE, f"the lane {label[:100]} has two rules", "keep one rule for each lane")
+    for index, rule in enumerate(routes.rules if routes is not None else ()):
+        for name, items in (("route", rule.route), ("fallback", rule.fallback)):
+            total = sum(item.weight for item in items)
+            if total < 100 and any(LANE_TAG in item.tags for item in items):
+                why = f"the weights of lanes add up to {total}, and the rest would go to instances outside of them"
+                notes.error((index, name), Code.SUM, why, "write weights that add up to 100")

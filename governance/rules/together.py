@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
+from governance.rules.access import AccessPart
 from governance.rules.check import Checked, check
 from governance.rules.distribution import Tagged, score
+from governance.rules.entries import Entries
+from governance.rules.gochassis import Marker
 from governance.rules.lanes import LANE_TAG, labels_of
 from governance.rules.marker import MatchGroup
 from governance.rules.policies import (
@@ -22,9 +25,12 @@ from governance.rules.policies import (
 from governance.rules.problems import Code, Notes
 from governance.rules.routes import RouteRules
 from governance.rules.runtimes import Runtime
+from governance.rules.security import SecurityPart
 
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 """Methods whose repetition changes no more than the first call did."""
+_UNMARKED = "none"
+"""In the place of a marker's name: the requests that have none. Go-chassis's own."""
 
 
 def check_all(
@@ -57,6 +63,9 @@ class Together:
         everyone = routes.get(None)
         self.lanes = {label for _, label in labels_of(everyone)} if everyone is not None else set()
         self.instances = instances
+        self.entries = Entries(rules)
+        self.limited = {rule.match for rule in rules if isinstance(rule, RateLimiting) and rule.match}
+        self.markers = {rule.name for rule in rules if isinstance(rule, MatchGroup | Marker)} | {_UNMARKED}
 
     def with_others(self, one: Checked) -> Checked:
         """The same with the problems that it has with others."""
@@ -68,12 +77,16 @@ class Together:
                 self._policy(one.rule, notes)
             case RouteRules():
                 self._routes(one.rule, notes)
+            case Marker():
+                self._marker(one.rule, notes)
+            case AccessPart() | SecurityPart():
+                self.entries.note(one.rule, notes)
         problems = tuple(sorted(notes.problems, key=lambda problem: problem.at))
         return dataclasses.replace(one, rule=None if notes.failed else one.rule, problems=problems)
 
     def _group(self, group: MatchGroup, notes: Notes) -> None:
         served = self.policies.get(group.name, ())
-        if not served and group.name not in self.referred:
+        if not served and group.name not in self.referred | self.limited:
             notes.warn(
                 (),
                 Code.UNPAIRED,
@@ -87,12 +100,22 @@ class Together:
 
     def _policy(self, policy: Policy, notes: Notes) -> None:
         group = self.groups.get(policy.name)
-        if group is None:
+        if isinstance(policy, RateLimiting) and policy.match and policy.match not in self.markers:
+            why = f"no marker has the name {policy.match[:100]}, so nothing is limited"
+            notes.warn(("match",), Code.UNPAIRED, why, f"add servicecomb.match.{policy.match[:100]}")
+        elif group is None and isinstance(policy, RateLimiting) and policy.match:
+            return
+        elif group is None:
             why = f"servicecomb.matchGroup.{policy.name} is missing or wrong, so the policy never applies"
             notes.warn((), Code.UNPAIRED, why, f"add servicecomb.matchGroup.{policy.name}")
         elif isinstance(policy, Retry) and any(one.method is None or set(one.method) - _SAFE for one in group.matches):
             why = "its group has requests that change something each time, as POST, and they are repeated, too"
             notes.warn((), Code.REPEATS_WRITES, why, f"write method: [GET] in servicecomb.matchGroup.{policy.name}")
+
+    def _marker(self, marker: Marker, notes: Notes) -> None:
+        if marker.name not in self.referred | self.limited:
+            why = "no rateLimiting and no route rule names the marker, so it does nothing"
+            notes.warn((), Code.UNPAIRED, why, f"write match: {marker.name} in a servicecomb.rateLimiting")
 
     def _routes(self, routes: RouteRules, notes: Notes) -> None:
         present = self.instances.get(routes.service or "", ())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +73,9 @@ ERRORS = [
     ("E9 mixed && and ||", DARK, _dark("a=1&&b=2||c=3"), Code.EXPRESSION, (2, 60), "write one of the two", _dark("a=1&&b=2")),
     ("E9 no share", DARK, _dark("101", "RATE"), Code.RANGE, (2, 60), "0 to 100", _dark("100", "RATE")),
     ("E10 lane label twice", GLOBAL, _lane("gray", 2) + _lane("gray", 1), Code.TWICE, (3, 3), "one rule for each lane", _lane("gray", 1)),
+    ("E11 weights of lanes", GLOBAL, _lane("gray", 2).replace("100", "60"), Code.SUM, (2, 3), "add up to 100", _lane("gray", 2)),
+    ("E11 weights of a fallback to lanes", GLOBAL, _lane("gray", 2) + "  fallback: [{weight: 0, tags: {cas_lane_tag: base}}]",
+     Code.SUM, (3, 3), "add up to 100", _lane("gray", 2) + "  fallback: [{weight: 100, tags: {cas_lane_tag: base}}]"),
     ("traps: empty", RETRY, "", Code.MISSING, (1, 1), "delete the item", "{}"),
     ("traps: no matches", GROUP, "matches: []", Code.MISSING, (1, 1), "add an item", "matches: [{}]"),
     ("traps: matches is not there", GROUP, "services: a", Code.MISSING, (1, 1), "add matches", "matches: [{}]"),
@@ -330,3 +335,56 @@ def test_e12_a_route_rule_of_a_lane_member() -> None:
     assert Code.LANE in [one.code for one in checked[ROUTE].problems]
     assert checked["servicecomb.routeRule.other"].rule is not None
     assert Code.LANE not in _codes({ROUTE: f"- route: {FULL}"}, instances)[ROUTE]
+
+
+def _unpaired(items: Mapping[str, str]) -> dict[str, str]:
+    """What to write instead, by the end of the key, of those that lack others."""
+    found = check_all(items)
+    return {
+        key.rpartition(".")[2]: one.instead
+        for key, checked in found.items()
+        for one in checked.problems
+        if one.code is Code.UNPAIRED
+    }
+
+
+@pytest.mark.parametrize("entry", ["servicecomb.publicKey.accessControl.white.edge", f"{SPRING_ACCESS}.black[3]"])
+def test_an_access_entry_lacks_a_part(entry: str) -> None:
+    items = {f"{entry}.propertyName": "serviceName", f"{entry}.rule": "a"}
+    assert _unpaired(items) == dict.fromkeys(("propertyName", "rule"), f"add {entry}.category")
+    assert _unpaired({**items, f"{entry}.category": "property"}) == {}
+
+
+def test_a_security_policy_lacks_a_mode_an_entry_or_a_part() -> None:
+    allow = {f"{SPRING_POLICY}.action.allow[0].{part}": value for part, value in (("consumer", "a"), ("uri", "/"))}
+    mode, method = {f"{SPRING_POLICY}.mode": "enforcing"}, {f"{SPRING_POLICY}.action.allow[0].method": "GET"}
+    assert _unpaired(mode) == {"mode": f"add {SPRING_POLICY}.action.allow[0].consumer, method, uri"}
+    assert _unpaired({**allow, **method}) == dict.fromkeys(("consumer", "uri", "method"), f"add {SPRING_POLICY}.mode")
+    assert set(_unpaired({**mode, **allow})) == {"mode", "consumer", "uri"}
+    assert _unpaired({**mode, **allow, **method}) == {}
+
+
+def test_limits_of_go_chassis_and_its_markers_come_in_pairs() -> None:
+    limit = {"servicecomb.rateLimiting.l": "{match: m, burst: 1}"}
+    assert _unpaired(limit) == {"l": "add servicecomb.match.m"}
+    assert _unpaired({**limit, "servicecomb.match.m": "matches: [{}]"}) == {}
+    assert _unpaired({**limit, "servicecomb.matchGroup.m": "matches: [{}]"}) == {}
+    assert _unpaired({"servicecomb.rateLimiting.l": "{match: none, burst: 1}"}) == {}
+    assert _unpaired({"servicecomb.match.m": "matches: [{}]"}) == {"m": "write match: m in a servicecomb.rateLimiting"}
+    refer = {ROUTE: f"- match: {{refer: m}}\n  route: {FULL}"}
+    assert _unpaired({**refer, "servicecomb.match.m": "matches: [{}]"}) == {}
+
+
+PROTOCOL = Path(__file__).parents[4] / "shared" / "protocol" / "governance.md"
+
+
+@pytest.mark.skipif(not PROTOCOL.is_file(), reason="the protocol notes are not beside the checkout")
+def test_every_row_of_the_list_has_a_test() -> None:
+    """Rows are what semicolons part, counted within the errors and within the warnings."""
+    text = PROTOCOL.read_text(encoding="utf-8").partition("## 10.")[2].partition("## 11.")[0]
+    rows = {letter: re.findall(rf"^{letter}: (.*)$", text, re.MULTILINE) for letter in "EW"}
+    listed = {letter: len(re.sub(r"\([^)]*\)", "", row).split(";")) for letter, (row,) in rows.items()}
+    here = Path(__file__).read_text(encoding="utf-8")
+    tested = {letter: set(re.findall(rf"(?:\b|_){letter}([0-9]+)", here, re.IGNORECASE)) for letter in "EW"}
+    assert tested == {letter: {str(row) for row in range(1, count + 1)} for letter, count in listed.items()}
+    assert sum(listed.values()) == 24
