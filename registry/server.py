@@ -22,6 +22,7 @@ from registry.api.config import config_routes
 from registry.api.config_center import config_center_routes
 from registry.api.connection import HotServer
 from registry.api.events import EventStreams
+from registry.api.explain import explain_routes
 from registry.api.gate import Gate
 from registry.api.hot import HotPath
 from registry.api.kie import kie_routes
@@ -92,7 +93,15 @@ class Server:
             f"{settings.host}:{settings.port}",
         )
         center = config_center_routes(self.engine, self.watchers.sockets, self._config_center_addresses)
-        protocols = (*ROUTES, *kie_routes(), *center, *config_routes(), *object_routes(), *audit_routes())
+        protocols = (
+            *ROUTES,
+            *kie_routes(),
+            *center,
+            *config_routes(),
+            *object_routes(),
+            *explain_routes(),
+            *audit_routes(),
+        )
         routes = (*protocols, *operation_routes(metrics.show, protocols))
         limits = {
             name: getattr(settings, name)

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from registry.cli.client import printable, warn
 from registry.cli.config.labels import shown
+from registry.cli.problems import problems_of
 from registry.cli.show import Row, part, rows_of, text
 
 _SIGNS = {"added": ("+", "green"), "changed": ("~", "yellow"), "deleted": ("-", "red")}
@@ -29,14 +30,6 @@ def show_changes(done: Row) -> None:
     counts = ", ".join(f"{text(done, name)} {name}" for name in ("added", "changed", "deleted", "unchanged"))
     end = "; a dry run: nothing was changed" if done.get("dry_run") else f", at revision {text(done, 'revision')}"
     console.print(Text(counts + end), highlight=False)
-
-
-def problems_of(change: Row) -> Iterator[str]:
-    """What is wrong with a rule that is stored: what does not do what it seems to, or, where it was forced, what is in error."""
-    for problem in rows_of(change, "problems"):
-        who = ", ".join(f"{text(one, 'name')} {text(one, 'version')}".rstrip() for one in rows_of(problem, "runtimes"))
-        said = ": ".join(filter(None, (text(problem, "why"), text(problem, "instead")))) + (f" ({who})" if who else "")
-        yield f"{text(problem, 'severity')}, line {text(problem, 'line')}, column {text(problem, 'column')}: {said}"
 
 
 def _lines(change: Row) -> Iterator[Text]:

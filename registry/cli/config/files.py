@@ -59,7 +59,7 @@ IMPORT_OPTIONS = (
 
 def export(target: Target, *, file: Path | None, form: Format | None, key: str, **place: object) -> None:
     """Write items to a file: those with these labels, or, as properties, those with exactly these."""
-    form = form or _format_of(file)
+    form = form or format_of(file)
     query = [("format", form.value), *parameters(_labels(form, place)), *([("key", key)] if key else [])]
     exported = ask(target, lambda client: client.config("GET", "export", query))
     if file is None:
@@ -76,7 +76,7 @@ def import_file(
     target: Target, *, file: Path, form: Format | None, override: Override, as_json: bool, **given: object
 ) -> None:
     """Let items be as a file says: all of them or none. Labels are those of a properties file's items, else limit --prune."""
-    form = form or _format_of(file)
+    form = form or format_of(file)
     flags = [(name, "1") for name in ("dry_run", "prune", "force") if given[name]]
     query = [("format", form.value), ("override", override.value), *flags, *parameters(_labels(form, given))]
     body = read_text(file).encode()
@@ -87,7 +87,8 @@ def import_file(
         show_changes(done)
 
 
-def _format_of(file: Path | None) -> Format:
+def format_of(file: Path | None) -> Format:
+    """The format of a file by its name."""
     return _SUFFIXES.get(file.suffix.lower(), Format.YAML) if file is not None else Format.YAML
 
 

@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.text import Text
 
 from registry.cli.client import EngineClient, EngineRefusedError, Target, ask, document, fail, printable, warn
-from registry.cli.config.changes import problems_of
 from registry.cli.config.labels import CHOOSING, NAMING, Labels, chosen, named, parameters, shown
 from registry.cli.options import AS_JSON, keyword
+from registry.cli.problems import first_error, problem_text, problems_of, with_problems
 from registry.cli.show import Cell, Row, clock, part, print_table, rows_of, text
 
 _WIDEST = 60
@@ -82,12 +82,12 @@ def show_all(
     """List items by labels, key and value."""
     wanted = {"key": key, "value": value, "status": status or "", "match": "exact" if exact else ""}
     query = [*parameters(chosen(place)), *((name, text) for name, text in wanted.items() if text)]
-    found = rows_of(document(ask(target, lambda client: client.config("GET", "items", query))), "data")
+    found = with_problems(document(ask(target, lambda client: client.config("GET", "items", query))))
     ordered = sorted(found, key=lambda row: (text(row, "key"), shown(row.get("labels"))))
     if as_json:
         typer.echo(json.dumps(ordered, indent=2, ensure_ascii=False))
         return
-    names = ("key", "value", "type", "status", "priority", "labels", "revision", "updated")
+    names = ("key", "value", "type", "status", "priority", "labels", "revision", "updated", "error")
     print_table(f"{target.domain}/{target.project}", names, list(map(_cells, ordered)))
 
 
@@ -164,9 +164,9 @@ def _not_there(key: str, labels: Labels, others: Sequence[Row]) -> NoReturn:
 
 
 def _cells(row: Row) -> Sequence[Cell]:
-    status, priority = text(row, "status"), text(row, "priority")
+    status, priority, error = text(row, "status"), text(row, "priority"), first_error(row)
     return (
-        text(row, "key"),
+        Text(text(row, "key"), "red" if error is not None else ""),
         _short(str(row.get("value", ""))),
         text(row, "value_type"),
         Text(status, _STYLES.get(status, "")),
@@ -174,6 +174,7 @@ def _cells(row: Row) -> Sequence[Cell]:
         shown(row.get("labels")),
         text(row, "update_revision"),
         clock(text(row, "update_time")),
+        Text(problem_text(error) if error is not None else "", "red"),
     )
 
 

@@ -54,7 +54,7 @@ def preview(target: Target, *, client: Client, label: str, as_json: bool, **plac
     rows = list(map(_cells, rows_of(found, "properties")))
     print_table(_title(found), ("key", "value", "level", "item", "labels", "revision", "hides"), rows)
     for warning in rows_of(found, "warnings"):
-        warn(_warning(warning))
+        warn(caution_text(warning))
 
 
 def _title(found: Row) -> str:
@@ -73,7 +73,8 @@ def _cells(row: Row) -> Sequence[Cell]:
     return (key, text(row, "value"), text(source, "level"), *origin, hidden)
 
 
-def _warning(warning: Row) -> str:
+def caution_text(warning: Row) -> str:
+    """What may surprise, with the keys and labels that it is about."""
     keys = warning.get("keys")
     names = [printable(str(key)) for key in keys] if isinstance(keys, list) else []
     count = warning.get("items")

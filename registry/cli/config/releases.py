@@ -10,10 +10,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from registry.cli.client import EngineClient, Target, ask, document, printable
+from registry.cli.client import EngineClient, Target, ask, document, printable, warn
 from registry.cli.config.items import GET_OPTIONS, read_text
 from registry.cli.config.labels import named, parameters, shown
 from registry.cli.options import AS_JSON, keyword
+from registry.cli.problems import problems_of
 from registry.cli.show import Cell, Row, milliseconds, part, print_table, rows_of, text
 
 LIST_OPTIONS = (AS_JSON,)
@@ -67,6 +68,8 @@ def start(target: Target, *, key: str, value: str | None, file: Path | None, as_
     for row in rows_of(done, "instances"):
         if row.get("chosen") and not row.get("told_apart"):
             _say(f"  {text(row, 'instanceId')} shares its address with others: only the SDK gets it there")
+    for said in problems_of(done):
+        warn(said)
 
 
 def promote(target: Target, *, key: str, as_json: bool, **place: object) -> None:

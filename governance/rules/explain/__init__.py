@@ -1,0 +1,116 @@
+"""What becomes of one request from a consumer to a callee: which rules apply at each side, where it goes, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from governance.rules.check import check, rule_key
+from governance.rules.distribution import Target
+from governance.rules.explain.access import KINDS as ACCESS
+from governance.rules.explain.access import explain_access, explain_security
+from governance.rules.explain.model import Considered, Item, Process, Read, Routing, Side, Verdict
+from governance.rules.explain.policies import explain_policies, unread, wrong
+from governance.rules.explain.routes import ROUTE_RULES, ROUTED, explain_routes
+from governance.rules.explain.settings import Call, explain_settings
+from governance.rules.marker import Request
+from governance.rules.runtimes import Family
+from governance.rules.selection import OwnService
+
+__all__ = [
+    "Considered",
+    "Item",
+    "Process",
+    "Read",
+    "Routing",
+    "Side",
+    "Verdict",
+    "explain_consumer",
+    "explain_provider",
+]
+_AT_CONSUMER = ("retry", "loadbalance", "instanceIsolation", "instanceBulkhead", "faultInjection")
+_OLDER_AT_CONSUMER = (
+    "loadbalance",
+    "flowcontrol",
+    "fault",
+    "isolation",
+    "circuitBreaker",
+    "fallback",
+    "fallbackpolicy",
+)
+_BEFORE_LIMITS = ("mapper", "contextMapper")
+_AT_PROVIDER = ("identifierRateLimiting", "rateLimiting", "circuitBreaker", "bulkhead")
+_OLDER_AT_PROVIDER = ("flowcontrol", "isolation", "circuitBreaker", "fallback", "fallbackpolicy")
+_MARKER = ("matchGroup",)
+
+
+def reads_of(process: Process) -> Sequence[Read]:
+    """The items of a process that are rules, checked for its runtime."""
+    runtimes = (process.runtime,) if process.runtime is not None else ()
+    keys = ((item, rule_key(item.key)) for item in process.items)
+    return [Read(item, key, check(item.key, item.value, runtimes)) for item, key in keys if key is not None]
+
+
+def explain_consumer(
+    consumer: Process, callee: str, request: Request, instances: Sequence[Target], operation: tuple[str, str] = ("", "")
+) -> tuple[Side, Routing[Target]]:
+    """What the consumer does with a request to a callee, and which of the instances it goes to."""
+    asked = replace(
+        request, service_name=callee, source=consumer.name, source_tags={**(consumer.facts or {}), **_named(consumer)}
+    )
+    reads, own = reads_of(consumer), OwnService(consumer.name, consumer.version)
+    older = list(explain_settings(reads, _OLDER_AT_CONSUMER, "Consumer", (callee, *operation)))
+    rows = (*wrong(reads, _MARKER), *explain_policies(reads, _AT_CONSUMER, asked, own), *older)
+    routing = explain_routes(reads, callee, asked, instances)
+    degraded = f"{callee} is never called: it is degraded" if _degraded(older) else ""
+    return Side(rows, tuple(filter(None, (degraded, _drawn_otherwise(consumer, routing))))), routing
+
+
+def _drawn_otherwise(consumer: Process, routing: Routing[Target]) -> str:
+    """What older runtimes do with a share that no item of the rule has instances for. Protocol: governance, 4.6 and 4.7."""
+    runtime = consumer.runtime
+    by_rule = any(one.verdict is Verdict.APPLIES and one.kind in ROUTE_RULES for one in routing.rules)
+    elsewhere = [one for one in routing.outcomes if not one.why.startswith(ROUTED)]
+    if runtime is None or not by_rule or not elsewhere:
+        return ""
+    if runtime.before(2, 8, 10):
+        return f"{runtime} sends what is for no item, or for one without instances, to the latest version instead"
+    if runtime.family is Family.GO:
+        return (
+            f"{runtime} sends what is for no item to the latest version, and answers 503 where an item has no instance"
+        )
+    return ""
+
+
+def explain_provider(
+    provider: Process, consumer: Process, request: Request, operation: tuple[str, str] = ("", "")
+) -> Side:
+    """What the callee does with the request. It does not know by which name it was called."""
+    asked = replace(request, service_name=None, source=consumer.name)
+    reads, own = reads_of(provider), OwnService(provider.name, provider.version)
+    facts = {**consumer.facts, **_named(consumer)} if consumer.facts is not None else None
+    (lists, listed), (policy, allowed) = explain_access(reads, facts), explain_security(reads, asked)
+    caller: Call = (consumer.name, *operation)
+    called: Call = (provider.name, *operation)
+    rows = (
+        *wrong(reads, _MARKER),
+        *explain_policies(reads, _BEFORE_LIMITS, asked, own),
+        *lists,
+        *policy,
+        *unread(reads, ACCESS),
+        *wrong(reads, ACCESS),
+        *explain_policies(reads, _AT_PROVIDER, asked, own),
+        *explain_settings(reads, _OLDER_AT_PROVIDER[:1], "Provider", caller),
+        *explain_settings(reads, _OLDER_AT_PROVIDER[1:], "Provider", called),
+    )
+    return Side(rows, tuple(filter(None, (listed, allowed))))
+
+
+def _named(process: Process) -> Mapping[str, str]:
+    return {"serviceName": process.name, "appId": process.app, "version": process.version}
+
+
+def _degraded(older: Sequence[Considered]) -> bool:
+    return any(
+        one.kind == "fallback" and one.verdict is Verdict.APPLIES and one.does == "force = true" for one in older
+    )
