@@ -10,6 +10,7 @@ from governance.invocation.chain import Proceed
 from governance.invocation.invocation import Invocation, LocalReply, Reply
 from governance.invocation.measures import Measure
 from governance.resilience.breaker import Breaker, State
+from governance.resilience.time_limit import TimeLimiterStage
 from governance.rules.policies import CircuitBreaker, status_matches
 
 
@@ -26,6 +27,7 @@ class Guard:
         """Make a call where the breaker lets it through; None where it is refused. What the call raises is a failure and passes on.
 
         A call that is cancelled is none, nor is one that a stage further in has refused: that says nothing of what is called.
+        The time limiter has made its call, so that its reply counts.
         """
         began = self._clock()
         ticket = self.breaker.admit(began)
@@ -40,7 +42,7 @@ class Guard:
         except BaseException:
             self.breaker.release(ticket)
             raise
-        if isinstance(reply, LocalReply) and reply.by:
+        if isinstance(reply, LocalReply) and reply.by not in ("", TimeLimiterStage.name):
             self._calls["ignored"] += 1
             self.breaker.release(ticket)
         else:

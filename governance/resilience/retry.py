@@ -13,8 +13,10 @@ from governance.invocation.live import LiveRules
 from governance.invocation.measures import Measure
 from governance.invocation.rulebook import Rulebook
 from governance.resilience.backoff import wait_seconds
+from governance.resilience.fault import FaultInjectionStage
 from governance.resilience.older import Callee, OlderPolicy, ReadOnce, state_key
 from governance.resilience.replies import Discard, leave
+from governance.resilience.time_limit import TimeLimiterStage
 from governance.rules.legacy import Settings, setting_of
 from governance.rules.policies import Retry, status_matches
 
@@ -33,17 +35,17 @@ class RetryCounts:
     """How calls ended, by the kinds of resilience4j."""
 
     def __init__(self) -> None:
-        self._ended: Counter[str] = Counter()
+        self._ended: Counter[tuple[str, bool]] = Counter()
 
     def ended(self, how: str, further: int) -> None:
         """A call is over, after so many further tries."""
-        self._ended[f"{how}_{'with' if further else 'without'}_retry"] += 1
+        self._ended[how, further > 0] += 1
 
     def measures(self) -> Iterator[Measure]:
         """Calls by kind."""
         for how in ("successful", "failed"):
-            for kind in (f"{how}_without_retry", f"{how}_with_retry"):
-                yield Measure("calls", self._ended[kind], {"kind": kind})
+            yield Measure("calls", self._ended[how, False], {"kind": f"{how}_without_retry"})
+            yield Measure("calls", self._ended[how, True], {"kind": f"{how}_with_retry"})
 
 
 class RetryStage:
@@ -92,28 +94,23 @@ class RetryStage:
                     counts.ended("failed", further)
                     raise
             else:
-                if last or not _repeatable(policy, invocation, reply):
-                    return _ended(policy, counts, further, reply)
+                failed = status_matches(policy.retry_on_response_status, reply.status)
+                if last or not (failed and _repeatable(invocation, reply)):
+                    counts.ended("failed" if failed else "successful", further)
+                    if failed and last and policy.fail_after_max_attempts:
+                        raise RetriesExhaustedError(policy.name, reply)
+                    return reply
                 self._discard(reply)
             further += 1
             await self._pause(wait_seconds(policy, further, self._dice()))
 
 
-def _ended(policy: Retry, counts: RetryCounts, further: int, reply: Reply) -> Reply:
-    failed = status_matches(policy.retry_on_response_status, reply.status)
-    counts.ended("failed" if failed else "successful", further)
-    if failed and further == policy.max_attempts and policy.fail_after_max_attempts:
-        raise RetriesExhaustedError(policy.name, reply)
-    return reply
-
-
-def _repeatable(policy: Retry, invocation: Invocation, reply: Reply) -> bool:
+def _repeatable(invocation: Invocation, reply: Reply) -> bool:
     by = reply.by if isinstance(reply, LocalReply) else ""
-    if by == "faultInjection":
+    if by == FaultInjectionStage.name:
         return False
     # All other refusals but that of the time limiter are made before anything is sent.
-    unsent = by not in ("", "timeLimiter")
-    return (unsent or invocation.replayable) and status_matches(policy.retry_on_response_status, reply.status)
+    return invocation.replayable or by not in ("", TimeLimiterStage.name)
 
 
 def _older_retry(book: Rulebook, callee: Callee) -> OlderPolicy[Retry] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from governance.rules.durations import parse_duration
 from governance.rules.problems import Code, Notes
@@ -199,6 +200,7 @@ KINDS: Mapping[str, type[Policy]] = {
 """By the kind in a key."""
 
 
+@lru_cache(maxsize=4096)
 def status_matches(patterns: tuple[str, ...], status: int) -> bool:
     """Whether a status is one of a list; x stands for any digit."""
     written = str(status)

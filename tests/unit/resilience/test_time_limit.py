@@ -6,9 +6,11 @@ import asyncio
 
 import pytest
 
+from governance.invocation.chain import chained
+from governance.resilience.instance_isolation import InstanceIsolationStage
 from governance.resilience.time_limit import TimeLimiterStage
 from tests.unit.resilience.consuming import calling, obeying
-from tests.unit.resilience.limited import Busy, Callee, measured
+from tests.unit.resilience.limited import Busy, Callee, Instance, measured, rules_of
 
 
 async def test_a_call_that_takes_longer_is_cancelled_and_answered_with_504() -> None:
@@ -45,3 +47,14 @@ async def test_without_a_policy_a_call_takes_as_long_as_it_takes() -> None:
     busy.end(status=201)
     assert (await task).status == 201
     assert [*rules.processors()] == []
+
+
+async def test_an_instance_that_is_too_slow_is_isolated() -> None:
+    breaking = (
+        "{slidingWindowType: COUNT_BASED, slidingWindowSize: 2, minimumNumberOfCalls: 2, recordFailureStatus: [5xx]}"
+    )
+    rules, busy = rules_of(timeLimiter="timeoutDuration: 5", instanceIsolation=breaking), Busy()
+    proceed = chained([InstanceIsolationStage(rules), TimeLimiterStage(rules)], busy)
+    invocation = calling()
+    invocation.target = Instance("slow")
+    assert [(await proceed(invocation)).status for _ in range(3)] == [504, 504, 503]
