@@ -1,4 +1,4 @@
-"""The command's entry: serve, settings, demo, version, what looks at an engine, and `config`."""
+"""The command's entry: serve, settings, demo, version, what looks at an engine, and what changes it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from registry import __version__
 from registry.cli.audit import OPTIONS as AUDIT_OPTIONS
 from registry.cli.audit import audit
 from registry.cli.config import config
+from registry.cli.degrade import degrade
 from registry.cli.options import keyword, looking, reaching
+from registry.cli.release import release
+from registry.cli.rule import rule
 from registry.cli.serve import serve, settings
 from registry.cli.show import instances, services
 from registry.cli.watch import watch
@@ -25,6 +28,9 @@ app.command("services")(looking(services))
 app.command("instances")(looking(instances, _SERVICE))
 app.command("watch")(looking(watch, _ANY_SERVICE))
 app.add_typer(config, name="config")
+app.add_typer(rule, name="rule")
+app.add_typer(release, name="release")
+app.add_typer(degrade, name="degrade")
 app.command("audit")(reaching(audit, *AUDIT_OPTIONS))
 app.command("serve")(serve)
 app.command("settings")(settings)

@@ -53,6 +53,8 @@ def merged(form: Form, before: Object | None, given: Mapping[str, object], basel
     if form is GRAY:
         there = _released(there, given, baseline)
     members = {name: value for name, value in {**there, **given}.items() if value is not None}
+    if form is GRAY and not members.get("baseline"):
+        raise ConfigError(400001, "baseline is missing, and no other version is up: name the versions that run now")
     found, problems = read(form, orjson.dumps(members).decode())
     errors = [problem.text for problem in problems if problem.severity is Severity.ERROR]
     if found is None:

@@ -1,0 +1,34 @@
+"""Waits for instances to come and to go, as the engine tells it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import typer
+
+from registry.cli.client import fail
+from registry.cli.objects import Named
+from registry.cli.show import Row
+
+_PAUSE = 0.5
+
+
+async def until(release: Named, holds: Callable[[Row], bool], seconds: float, what: str) -> Row:
+    """The release as soon as something holds of it; after so many seconds a line that says `what`, and exit status 1."""
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            return await _until(release, holds)
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        fail(f"after {seconds:g} seconds {what}")
+        raise typer.Exit(1) from error
+
+
+async def _until(release: Named, holds: Callable[[Row], bool]) -> Row:
+    while True:
+        found = await release.get()
+        if holds(found):
+            return found
+        await asyncio.sleep(_PAUSE)
