@@ -1,14 +1,18 @@
 """The conformance vectors of the protocol notes (governance, section 9) that concern what rules mean, each by its number.
 
-Those that concern a running chain, a gateway or a stopping service belong to the parts that enforce rules.
+Those that concern a running chain, a gateway or a stopping service belong to the parts that enforce rules: `ELSEWHERE`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import TypeVar
+
+import pytest
 
 from governance.rules.access import AccessPart, access_list
 from governance.rules.check import Rule, check
@@ -20,6 +24,7 @@ from governance.rules.marker import MatchGroup, Request, group_matches, in_scope
 from governance.rules.policies import CircuitBreaker, FaultInjection, RateLimiting, Retry, status_matches
 from governance.rules.problems import Code, Severity
 from governance.rules.routes import RouteRules, first_match
+from governance.rules.security import SecurityPart, security_policy
 from governance.rules.selection import OwnService, applied
 
 Kind = TypeVar("Kind")
@@ -218,6 +223,11 @@ def test_20_lanes() -> None:
     assert _went(rules, marked, (base, red)) == {"base": 1}
 
 
+def test_22_half_and_half_is_exact_at_all_times() -> None:
+    places = _drawn([50, 50], 100)
+    assert [places[:calls].count(0) for calls in range(0, 101, 2)] == [*range(51)]
+
+
 def test_23_blanks_in_services_count() -> None:
     assert not in_scope("a, b", "b")
     assert in_scope("a,b", "b")
@@ -238,6 +248,16 @@ def test_26_a_white_list_refuses_a_caller_that_is_not_known() -> None:
     assert access_list(parts[:2]).allows(None), "an item that is not whole is none"
 
 
+def test_26_a_caller_that_is_not_known_is_refused_by_a_security_policy() -> None:
+    key = "spring.cloud.servicecomb.webmvc.publicKey.acls"
+    values = {"consumer": "edge", "method": "GET", "uri": "/weather/*"}
+    allow = [_rule(SecurityPart, f"{key}.action.allow[0].{part}", value) for part, value in values.items()]
+    policy = security_policy([*allow, _rule(SecurityPart, f"{key}.mode", "enforcing")])
+    assert policy.decide("edge", "GET", "/weather/show").allowed
+    assert not policy.decide(None, "GET", "/weather/show").allowed
+    assert not policy.decide("other", "GET", "/weather/show").allowed
+
+
 def test_27_a_share_of_30_is_the_random_numbers_below_30() -> None:
     text = (
         '{"policyType":"RATE","ruleItems":[{"groupName":"g1","groupCondition":"version=1.0.1","policyCondition":"30"}]}'
@@ -247,3 +267,18 @@ def test_27_a_share_of_30_is_the_random_numbers_below_30() -> None:
     assert dark.group_of_rate(30) is None
     assert dark.group_of_instance({"version": "1.0.1"}) == "g1"
     assert dark.group_of_instance({"version": "1.0.0"}) is None
+
+
+ELSEWHERE = {7, 9, 21, 24, 25}
+"""Calls that are tried again, breakers, what a gateway takes from clients, isolated instances, a provider that shuts down."""
+PROTOCOL = Path(__file__).parents[4] / "shared" / "protocol" / "governance.md"
+
+
+@pytest.mark.skipif(not PROTOCOL.is_file(), reason="the protocol notes are not beside the checkout")
+def test_every_vector_is_here_or_elsewhere() -> None:
+    text = PROTOCOL.read_text(encoding="utf-8").partition("## 9.")[2].partition("## 10.")[0]
+    listed = {int(number) for number in re.findall(r"(?:^|\. )([0-9]+)\. ", text, re.MULTILINE)}
+    named = [re.match(r"test_([0-9]+)(?:_and_([0-9]+))?_", name) for name in globals()]
+    here = {int(number) for found in named if found for number in found.groups() if number}
+    assert listed == set(range(1, 28))
+    assert here == listed - ELSEWHERE
