@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
@@ -11,7 +10,7 @@ import typer
 from registry.cli.client import EngineClient, Target, ask, fail, warn
 from registry.cli.objects import REASON, TIMEOUT, Named, named, say, say_json, tell
 from registry.cli.options import keyword
-from registry.cli.release.waiting import until
+from registry.cli.release.waiting import unless_changed, until
 from registry.cli.release.words import CHANGING, RELEASES, SERVICE, name_of, outcomes, running, traffic
 from registry.cli.show import Row, part, text
 
@@ -104,9 +103,7 @@ async def _step(release: Named, before: Row, share: int, given: Mapping[str, obj
     expected = revision if isinstance(revision, int) else None
     done = await release.put({"share": share, "reason": given["reason"]}, force=bool(given["force"]), expected=expected)
     _tell(done, as_json=as_json)
-    if share < 100:
-        await asyncio.sleep(float(str(given["interval"])))
-    after = await release.get()
+    after = await unless_changed(release, done, float(str(given["interval"])) if share < 100 else 0)
     if after.get("revision") != done.get("revision"):
         one = part(after, "object")
         why = f": {text(one, 'reason')}" if one.get("reason") else ""

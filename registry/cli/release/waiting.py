@@ -26,6 +26,18 @@ async def until(release: Named, holds: Callable[[Row], bool], seconds: float, wh
         raise typer.Exit(1) from error
 
 
+async def unless_changed(release: Named, since: Row, seconds: float) -> Row:
+    """The release after so many seconds, sooner where somebody changes it."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while True:
+        found = await release.get()
+        left = end - loop.time()
+        if left <= 0 or found.get("revision") != since.get("revision"):
+            return found
+        await asyncio.sleep(min(left, _PAUSE))
+
+
 async def _until(release: Named, holds: Callable[[Row], bool]) -> Row:
     while True:
         found = await release.get()
