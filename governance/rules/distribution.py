@@ -89,6 +89,11 @@ class Plan(Generic[Target]):
     rule: RouteRule
     instances: tuple[Target, ...]
 
+    def falls_back(self, drawn: int) -> bool:
+        """Whether a draw has nobody, so that the fallback's items are drawn from, too."""
+        groups, _ = self._assigned
+        return bool(self.rule.fallback) and not (drawn < len(groups) and groups[drawn])
+
     def chosen(self, drawn: int, fallback: int) -> tuple[tuple[Target, ...], str]:
         """The instances of two draws, the second of the fallback's items, and why it is these."""
         groups, unset = self._assigned
