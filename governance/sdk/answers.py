@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import aiohttp
 from aiohttp.client_reqrep import RequestInfo
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from governance.invocation.invocation import LocalReply
+from governance.invocation.invocation import LocalReply, Reply
 
 
 class LocalAnswer:
@@ -46,7 +46,7 @@ class LocalAnswer:
         """The body as text."""
         return self._body.decode(encoding or "utf-8", errors)
 
-    async def json(self, **_options: object) -> object:
+    async def json(self, **_options: object) -> Any:
         """The body's value; `None` where it is empty."""
         return json.loads(self._body) if self._body else None
 
@@ -68,3 +68,16 @@ Answer: TypeAlias = "aiohttp.ClientResponse | LocalAnswer"
 def message_of(reply: LocalReply) -> bytes:
     """The body of a reply that was made here, in the form that Java Chassis gives errors."""
     return json.dumps({"message": reply.text}).encode() if reply.text else b""
+
+
+def let_go(reply: Reply) -> None:
+    """Nobody reads this reply: its connection is free again."""
+    if isinstance(reply, aiohttp.ClientResponse):
+        reply.release()
+
+
+async def kept(reply: Reply) -> Reply:
+    """The reply with its body in memory, to be read any number of times."""
+    if isinstance(reply, aiohttp.ClientResponse):
+        await reply.read()
+    return reply

@@ -7,20 +7,30 @@ import contextlib
 import time
 import uuid
 import zlib
+from collections.abc import Mapping
 from types import TracebackType
 
 import aiohttp
+from prometheus_client import CollectorRegistry
 
 from governance.clock import Clock, Pause, pause_for
+from governance.invocation.live import LiveRules
+from governance.invocation.measures import RuleCollector
+from governance.routing.own import OwnInstance
+from governance.rules.selection import OwnService
 from governance.sdk.addresses import AddressPool, is_healthy
 from governance.sdk.client import CenterClient, EngineUnavailableError, NotRunningError, tls_context
 from governance.sdk.configuration import Configuration
 from governance.sdk.discovery import Discovery, Listener
 from governance.sdk.heartbeat import Heartbeats
+from governance.sdk.identity import PUBLIC_KEY, TOKEN, Callers, Signature
 from governance.sdk.membership import Membership
 from governance.sdk.model import Instance
+from governance.sdk.providers import Providers
+from governance.sdk.server.inbound import CALLER, Inbound
 from governance.sdk.session import CONNECT_SECONDS, Session
 from governance.sdk.settings import ServiceSettings, Status
+from governance.sdk.stages import inbound, outbound
 from governance.sdk.watch import Watch
 
 _PROBE_SECONDS = 15.0
@@ -42,9 +52,10 @@ class Microservice:
         pause: Pause = pause_for,
         clock: Clock = time.monotonic,
     ) -> None:
-        self.settings = settings
         self.instance_id = settings.instance_id or uuid.uuid4().hex
         """The instance's id. It stays the same when the instance is registered again."""
+        self._signature = Signature(self.instance_id, lambda: self.service_id) if settings.sign_calls else None
+        self.settings = settings = _with_public_key(settings, self._signature)
         self._pause = pause
         self._stack = contextlib.AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
@@ -54,10 +65,22 @@ class Microservice:
         self._membership = Membership(self._client, settings, self.instance_id, shared, clock)
         self._discovery = Discovery(self._client, settings, lambda: self.service_id, self._forgotten, clock)
         self._watch = Watch(self._client, self._discovery, self._forgotten)
-        self.http = Session(self._discovery, settings.app, start)
-        """Calls services by name."""
         self.config = Configuration(settings, self.instance_id, pause=pause, clock=clock)
         """What the engine's config centre says to this service, now."""
+        self.rules = LiveRules(OwnService(settings.name, settings.version))
+        """The rules among that."""
+        self.config.on_change(lambda _changes: self.rules.update(self.config.written()))
+        providers = Providers(self._discovery, self._client)
+        stages = outbound(self.rules, _own_instance(settings), providers, clock=clock, pause=pause)
+        self.http = Session(providers, self.rules, stages, self._own_names)
+        """Calls services by name."""
+        callers = Callers(self._client)
+        stages = inbound(self.rules, clock=clock, pause=pause)
+        self.inbound = Inbound(self.rules, stages, settings.schemas, callers.facts)
+        """The way in, for a server's middleware: `governed(service.inbound)`."""
+        self.metrics = CollectorRegistry()
+        """What the rules have done so far, for Prometheus."""
+        self.metrics.register(RuleCollector(self.rules.processors))
 
     @property
     def service_id(self) -> str:
@@ -134,6 +157,12 @@ class Microservice:
         self.http.open_with(await self._stack.enter_async_context(to_services))
         await self._stack.enter_async_context(self.config)
 
+    def _own_names(self) -> Mapping[str, str]:
+        """What the service says of itself in the calls that it makes."""
+        token = self._signature.token() if self._signature is not None else None
+        names = dict.fromkeys(CALLER, self.settings.name)
+        return names if token is None else {**names, TOKEN: token}
+
     def _forgotten(self) -> None:
         self._discovery.doubt()
         self._membership.forget()
@@ -169,3 +198,16 @@ class Microservice:
             await asyncio.wait(self._tasks)
             await self._membership.leave()
         await self._stack.aclose()
+
+
+def _with_public_key(settings: ServiceSettings, signature: Signature | None) -> ServiceSettings:
+    if signature is None:
+        return settings
+    properties = {**settings.instance_properties, PUBLIC_KEY: signature.public_key}
+    return settings.model_copy(update={"instance_properties": properties})
+
+
+def _own_instance(settings: ServiceSettings) -> OwnInstance:
+    place = settings.data_center
+    data_center = {"name": place.name, "region": place.region, "availableZone": place.zone} if place is not None else {}
+    return OwnInstance(settings.name, settings.version, settings.instance_properties, data_center)

@@ -62,6 +62,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "request_timeout": (_REGISTRY + "client.timeout.request",),
     "watch": (_REGISTRY + "instance.watch", _SPRING + "discovery.watch"),
     "empty_protection": (_REGISTRY + "instance.empty.protection",),
+    "sign_calls": ("waggle.sign.calls", _SPRING + "webmvc.publicKey.consumerEnabled"),
     "config": (_SPRING + "config.enabled",),
     "config_addresses": (_KIE + "serverUri", _SPRING + "config.serverAddr"),
     "config_wait": (_KIE + "pollingWaitTime", _SPRING + "config.kie.pollingWaitTimeInSeconds"),

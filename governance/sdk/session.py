@@ -1,31 +1,33 @@
-"""An HTTP client that finds its targets by discovery: `cse://service/path` goes to an instance of the service, one after another."""
+"""An HTTP client that finds its targets by discovery and obeys the rules: `cse://service/path` goes to an instance of the service."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, NamedTuple, Unpack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Unpack, cast
+from urllib.parse import parse_qsl, unquote
 
 import aiohttp
+from multidict import CIMultiDict
 
-from governance.sdk.client import EngineError, EngineUnavailableError, NotRunningError
-from governance.sdk.discovery import Discovery
+from governance.invocation import context
+from governance.invocation.chain import Proceed, Stage, chained
+from governance.invocation.invocation import Invocation, LocalReply, Reply
+from governance.invocation.live import LiveRules
+from governance.resilience.retry import RetriesExhaustedError
+from governance.rules.marker import Request
+from governance.sdk.answers import Answer, LocalAnswer, let_go
+from governance.sdk.client import NotRunningError
 from governance.sdk.model import Instance
+from governance.sdk.providers import Providers
 
 if TYPE_CHECKING:
     from aiohttp.client import _RequestOptions
 
+Own: TypeAlias = Callable[[], Mapping[str, str]]
 CONNECT_SECONDS = 3.0
 """How long connecting to an instance may take where the call's own timeout does not say."""
-_CANNOT_CONNECT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-
-
-class NoInstanceError(Exception):
-    """There is nobody to call."""
-
-    def __init__(self, service: str, reason: str) -> None:
-        self.service = service
-        super().__init__(f"no instance of {service}: {reason}")
 
 
 class _Target(NamedTuple):
@@ -36,85 +38,117 @@ class _Target(NamedTuple):
     rest: str
 
 
+@dataclass(eq=False, slots=True, kw_only=True)
+class _Sending(Invocation):
+    """A call with what aiohttp needs for it."""
+
+    rest: str
+    headers: CIMultiDict[str]
+    options: _RequestOptions
+
+
 class Session:
     """Calls services by name. `cse://service/path` and `cse://app:service/path` are found by discovery, and so is `http://service/path`
     where the engine knows a service of that name; every other URL is called as it is.
 
-    An instance that cannot be connected to is passed over for the next one: nothing was sent, so that is safe for every method. A body
-    that can be read only once (a file, a form, a stream) is not tried again. A timeout among the options is that of each try. `start` is
-    where the round begins. It needs `open_with` before the first call.
+    Such a call passes the stages: rules may refuse it, answer in its place (with a `LocalAnswer`), repeat it, and choose who gets it. A
+    body that can be read only once (a file, a form, a stream) is not sent again. A timeout among the options is that of each try. It needs
+    `open_with` before the first call. `own` gives what the caller says of itself in each call.
     """
 
-    def __init__(self, discovery: Discovery, app: str, start: int = 0) -> None:
+    def __init__(self, providers: Providers, rules: LiveRules, stages: Sequence[Stage], own: Own) -> None:
         self._connections: aiohttp.ClientSession | None = None
-        self._discovery = discovery
-        self._app = app
-        self._start = start
-        self._turns: dict[tuple[str, str], int] = {}
+        self._providers = providers
+        self._rules = rules
+        self._own = own
+        self._chain: Proceed = chained(stages, self._try)
 
     def open_with(self, session: aiohttp.ClientSession) -> None:
         """Call services over these connections."""
         self._connections = session
 
-    def get(self, url: str, **options: Unpack[_RequestOptions]) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    def get(self, url: str, **options: Unpack[_RequestOptions]) -> AbstractAsyncContextManager[Answer]:
         """GET; options are aiohttp's."""
         return self.request("GET", url, **options)
 
-    def post(self, url: str, **options: Unpack[_RequestOptions]) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    def post(self, url: str, **options: Unpack[_RequestOptions]) -> AbstractAsyncContextManager[Answer]:
         """POST; options are aiohttp's."""
         return self.request("POST", url, **options)
 
-    def put(self, url: str, **options: Unpack[_RequestOptions]) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    def put(self, url: str, **options: Unpack[_RequestOptions]) -> AbstractAsyncContextManager[Answer]:
         """PUT; options are aiohttp's."""
         return self.request("PUT", url, **options)
 
-    def delete(
-        self, url: str, **options: Unpack[_RequestOptions]
-    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    def delete(self, url: str, **options: Unpack[_RequestOptions]) -> AbstractAsyncContextManager[Answer]:
         """DELETE; options are aiohttp's."""
         return self.request("DELETE", url, **options)
 
     @asynccontextmanager
     async def request(
-        self, method: str, url: str, **options: Unpack[_RequestOptions]
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Any method. Raises `NoInstanceError` where the service has no instance, and aiohttp's errors."""
-        async with await self._send(method, url, options) as response:
-            yield response
+        self, method: str, url: str, *, operation: str = "", **options: Unpack[_RequestOptions]
+    ) -> AsyncIterator[Answer]:
+        """Any method. `operation` is `schema.operation` for rules that name one; where it is empty, the callee's schemas say it.
 
-    async def choose(self, service: str, app: str | None = None) -> list[Instance]:
-        """The instances that are UP in the order to try them: every call starts with the next. Raises `NoInstanceError`."""
+        Raises `NoInstanceError` where the service has no instance, and aiohttp's errors.
+        """
+        answer = await self._send(method, url, operation, options)
         try:
-            found = await self._discovery.instances(service, app)
-        except (EngineUnavailableError, EngineError) as error:
-            raise NoInstanceError(service, str(error)) from error
-        usable = [instance for instance in found if instance.status == "UP" and instance.url]
-        if not usable:
-            raise NoInstanceError(service, _why_none(found))
-        key = (app or self._app, service)
-        turn = self._turns[key] = self._turns.get(key, self._start - 1) + 1
-        rounds, first = divmod(turn, len(usable))
-        others = usable[first + 1 :] + usable[:first]
-        # The second choice differs from round to round, so that the calls of one that is gone are shared by all the others.
-        second = rounds % max(1, len(others))
-        return [usable[first], *others[second:], *others[:second]]
+            yield answer
+        finally:
+            answer.release()
 
-    async def _send(self, method: str, url: str, options: _RequestOptions) -> aiohttp.ClientResponse:
+    async def _send(self, method: str, url: str, operation: str, options: _RequestOptions) -> Answer:
         if self._connections is None:
             raise NotRunningError
-        session, target = self._connections, await self._target(url)
+        target = await self._target(url)
         if target is None:
-            return await session.request(method, url, **options)
-        candidates = await self.choose(target.service, target.app)
-        if not isinstance(options.get("data"), (bytes, str, type(None))):
-            del candidates[1:]
-        options = _bounded(options)
-        for instance in candidates[:-1]:
-            try:
-                return await session.request(method, instance.url + target.rest, **options)
-            except _CANNOT_CONNECT:
-                continue
-        return await session.request(method, candidates[-1].url + target.rest, **options)
+            return await self._connections.request(method, url, **options)
+        sending = await self._sending(method.upper(), target, operation, options)
+        try:
+            reply = await self._chain(sending)
+        except RetriesExhaustedError as error:
+            let_go(error.reply)
+            raise
+        return LocalAnswer(method, url, reply) if isinstance(reply, LocalReply) else cast(aiohttp.ClientResponse, reply)
+
+    async def _sending(self, method: str, target: _Target, operation: str, options: _RequestOptions) -> _Sending:
+        path, _, query = target.rest.partition("?")
+        headers = CIMultiDict(options.get("headers") or {})
+        values = {**context.current(), **self._own()}
+        schema, _, name = operation.partition(".")
+        if not operation and self._rules.book.names_operations(target.service):
+            schema, name = await self._providers.operation(target.service, target.app, method, path)
+        request = Request(
+            path=unquote(path),
+            method=method,
+            headers={**values, **headers},
+            queries=dict(parse_qsl(query, keep_blank_values=True)) if self._rules.book.asks_queries else {},
+            service_name=target.service,
+            source=self._rules.book.own.name,
+        )
+        return _Sending(
+            request=request,
+            service=target.service,
+            app=target.app or "",
+            schema=schema,
+            operation=name,
+            context=values,
+            replayable=isinstance(options.get("data"), (bytes, str, type(None))),
+            rest=target.rest,
+            headers=headers,
+            options=_bounded(options),
+        )
+
+    async def _try(self, invocation: Invocation) -> Reply:
+        """Send the call to the instance that was chosen."""
+        assert isinstance(invocation, _Sending)  # noqa: S101  no other is given to the chain
+        assert self._connections is not None  # noqa: S101  looked at before
+        headers = invocation.headers.copy()
+        for name, value in context.written(invocation.context).items():
+            headers.setdefault(name, value)
+        options: _RequestOptions = {**invocation.options, "headers": headers}
+        url = cast(Instance, invocation.target).url + invocation.rest
+        return await self._connections.request(invocation.request.method, url, **options)
 
     async def _target(self, url: str) -> _Target | None:
         scheme, _, rest = url.partition("://")
@@ -126,14 +160,8 @@ class Session:
             return _Target(app, service, after) if colon else _Target(None, host, after)
         # A host with a dot or a port is an address, whatever services are called.
         if scheme == "http" and host.isascii() and not {".", ":", "@", "["} & set(host) and host != "localhost":
-            return _Target(None, host, after) if await self._is_service(host) else None
+            return _Target(None, host, after) if await self._providers.is_service(host) else None
         return None
-
-    async def _is_service(self, name: str) -> bool:
-        try:
-            return bool(await self._discovery.instances(name))
-        except (EngineUnavailableError, EngineError):
-            return False
 
 
 def _bounded(options: _RequestOptions) -> _RequestOptions:
@@ -145,9 +173,3 @@ def _bounded(options: _RequestOptions) -> _RequestOptions:
         total=given.total, connect=given.connect, sock_read=given.sock_read, sock_connect=CONNECT_SECONDS
     )
     return {**options, "timeout": bound}
-
-
-def _why_none(found: tuple[Instance, ...]) -> str:
-    if not found:
-        return "the engine knows none"
-    return f"{len(found)} known, none of them UP with a REST endpoint"

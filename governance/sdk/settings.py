@@ -133,6 +133,9 @@ class ServiceSettings(BaseModel):
     empty_protection: bool = Field(
         False, description="Whether the last known instances are kept when the engine says that there is none."
     )
+    sign_calls: bool = Field(
+        False, description="Whether calls carry a signed token, by which the access lists of providers know who calls."
+    )
     config: bool = Field(True, description="Whether to read configuration from the engine.")
     config_addresses: Annotated[tuple[Address, ...], BeforeValidator(_listed)] = Field(
         (), description="Addresses of the configuration's engine; none: those of `addresses`."

@@ -63,7 +63,8 @@ async def test_the_tutorials_services_find_each_other_and_leave(engine: EnginePr
 
 
 def test_every_event_that_is_logged_is_documented() -> None:
-    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "governance" / "sdk").rglob("*.py")]
+    rooms = ("sdk", "invocation", "routing", "resilience")
+    sources = [path.read_text(encoding="utf-8") for room in rooms for path in (ROOT / "governance" / room).rglob("*.py")]
     logged = {event for text in sources for event in re.findall(r'log\.\w+\(\s*"([\w.]+)"', text)}
     assert len(logged) > 5
     assert {event for event in logged if f"`{event}`" not in _PAGE} == set()

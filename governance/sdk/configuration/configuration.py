@@ -99,6 +99,10 @@ class Configuration:
         """All values of this moment; later changes do not reach it."""
         return self._snapshot
 
+    def written(self) -> Mapping[str, str]:
+        """All values of this moment as they are written: references stay what they are."""
+        return {key: value.text for key, value in self._snapshot.values_as_written.items()}
+
     def model(self, kind: type[Model], prefix: str = "", *, secrets: bool = True) -> Model:
         """The keys below a prefix, such as `weathermap.`, as a model; the last valid one where they do not validate at present.
 

@@ -1,8 +1,21 @@
-"""Discovery that knows what a test gives it."""
+"""Discovery that knows what a test gives it, and sessions that ask it."""
 
 from __future__ import annotations
 
-from governance.sdk import EngineUnavailableError, Instance
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Mapping
+
+import aiohttp
+
+from governance.invocation.live import LiveRules
+from governance.routing.own import OwnInstance
+from governance.rules.selection import OwnService
+from governance.sdk import EngineUnavailableError, Instance, Session
+from governance.sdk.providers import Providers
+from governance.sdk.stages import outbound
+
+_numbers = itertools.count()
 
 
 class Known:
@@ -20,6 +33,32 @@ class Known:
         return tuple(self.services.get(service, ()))
 
 
-def instance(address: str, status: str = "UP", name: str = "i") -> Instance:
+class Schemas:
+    """Stands for the engine's client: the schemas that a provider has uploaded."""
+
+    def __init__(self, schemas: Mapping[str, str] = {}) -> None:
+        self.uploaded = schemas
+
+    async def schemas(self, _service_id: str) -> Mapping[str, str]:
+        return self.uploaded
+
+
+def instance(address: str, status: str = "UP", version: str = "1.0") -> Instance:
     endpoint = address.replace("http", "rest")
-    return Instance(name, "s", "shop", "cart", "1.0", ("highway://10.0.0.1:1", endpoint), status)
+    number = f"i{next(_numbers)}"
+    return Instance(number, "s", "shop", "cart", version, ("highway://10.0.0.1:1", endpoint), status)
+
+
+@contextlib.asynccontextmanager
+async def session_of(
+    known: Known, items: Mapping[str, str] = {}, schemas: Mapping[str, str] = {}
+) -> AsyncIterator[Session]:
+    """The session of a service shop under rules."""
+    rules = LiveRules(OwnService("shop", "1.0"))
+    rules.update(items)
+    providers = Providers(known, Schemas(schemas))  # type: ignore[arg-type]
+    stages = outbound(rules, OwnInstance("shop", "1.0"), providers)
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        http = Session(providers, rules, stages, lambda: {"x-microservice-name": "shop"})
+        http.open_with(session)
+        yield http

@@ -29,7 +29,8 @@ async def test_a_service_starts_and_ends_without_an_engine() -> None:
         service = Microservice(ServiceSettings(name="c", addresses=dead), pause=Time().pause)  # type: ignore[arg-type]
         async with service:
             with pytest.raises(NoInstanceError, match="no answer from the engine"):
-                await service.http.choose("cart")
+                async with service.http.get("cse://cart/"):
+                    pass
         with pytest.raises(RuntimeError, match="lives once"):
             await service.__aenter__()
 

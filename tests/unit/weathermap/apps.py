@@ -11,7 +11,7 @@ import aiohttp
 from aiohttp import web
 
 from governance.sdk import Configuration, ServiceSettings, Session
-from tests.unit.sdk.known import Known
+from tests.unit.sdk.known import Known, session_of
 
 
 @dataclass
@@ -27,9 +27,7 @@ class Service:
 @contextlib.asynccontextmanager
 async def knowing(known: Known) -> AsyncIterator[Service]:
     """A service that can call what is known."""
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-        http = Session(known, "weathermap")  # type: ignore[arg-type]
-        http.open_with(session)
+    async with session_of(known) as http:
         yield Service(http=http)
 
 

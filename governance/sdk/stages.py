@@ -1,0 +1,86 @@
+"""Which stages a call passes, and in which order: that of Java Chassis 3 for a consumer, of Spring Cloud Huawei for a provider."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import random
+import time
+from collections.abc import Sequence
+
+import aiohttp
+
+from governance.clock import Clock, Pause, pause_for
+from governance.invocation.chain import Stage
+from governance.invocation.invocation import Invocation, Target
+from governance.invocation.live import LiveRules
+from governance.resilience.access_control import AccessControlStage
+from governance.resilience.bulkhead import BulkheadStage
+from governance.resilience.circuit_breaker import CircuitBreakerStage
+from governance.resilience.fallback import FallbackStage
+from governance.resilience.fault import FaultInjectionStage
+from governance.resilience.flow_control import FlowControlStage
+from governance.resilience.identifier_rate_limiting import IdentifierRateLimitingStage
+from governance.resilience.instance_bulkhead import InstanceBulkheadStage
+from governance.resilience.instance_isolation import InstanceIsolationStage
+from governance.resilience.rate_limiting import RateLimitingStage
+from governance.resilience.retry import RetryStage
+from governance.resilience.time_limit import TimeLimiterStage
+from governance.routing.own import OwnInstance
+from governance.routing.pick import Pick
+from governance.sdk.answers import kept, let_go
+from governance.sdk.providers import Providers
+
+_RESET = (errno.ECONNRESET, errno.EPIPE, errno.EHOSTUNREACH, errno.ENETUNREACH)
+
+
+def outbound(
+    rules: LiveRules,
+    own: OwnInstance,
+    providers: Providers,
+    *,
+    clock: Clock = time.monotonic,
+    pause: Pause = pause_for,
+    dice: random.Random | None = None,
+) -> Sequence[Stage]:
+    """The stages of calls that go out, the outermost first."""
+
+    async def find(invocation: Invocation) -> Sequence[Target]:
+        return await providers.usable(invocation.service, invocation.app or None)
+
+    isolation = InstanceIsolationStage(rules, clock=clock)
+    return (
+        FallbackStage(rules, "Consumer", keep=kept, discard=let_go, clock=clock),
+        FlowControlStage(rules, "Consumer", clock=clock),
+        RetryStage(rules, retriable=is_retriable, discard=let_go, pause=pause),
+        Pick(rules, own, find, isolated=isolation.isolated, unsent=is_unsent, clock=clock, dice=dice),
+        FaultInjectionStage(rules, pause=pause),
+        isolation,
+        InstanceBulkheadStage(rules, pause=pause),
+        TimeLimiterStage(rules),
+    )
+
+
+def inbound(rules: LiveRules, *, clock: Clock = time.monotonic, pause: Pause = pause_for) -> Sequence[Stage]:
+    """The stages of requests that come in, the outermost first."""
+    return (
+        AccessControlStage(rules),
+        FlowControlStage(rules, "Provider", clock=clock),
+        IdentifierRateLimitingStage(rules, clock=clock, pause=pause),
+        RateLimitingStage(rules, clock=clock, pause=pause),
+        CircuitBreakerStage(rules, clock=clock),
+        BulkheadStage(rules, pause=pause),
+        FallbackStage(rules, "Provider", clock=clock),
+    )
+
+
+def is_unsent(error: BaseException) -> bool:
+    """Whether an error says that nothing was sent: the instance could not be connected to."""
+    return isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+
+
+def is_retriable(error: BaseException) -> bool:
+    """Whether an error may be gone at the next try: refused, timed out, reset, closed, no route, or TLS that failed."""
+    if isinstance(error, asyncio.TimeoutError | aiohttp.ServerDisconnectedError | aiohttp.ClientConnectorError):
+        return True
+    return isinstance(error, OSError) and error.errno in _RESET
