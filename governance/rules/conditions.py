@@ -12,9 +12,10 @@ from typing import TypeAlias
 from ruamel.yaml.nodes import Node
 
 from governance.rules.joining import all_of
+from governance.rules.pattern import RegexError
 from governance.rules.problems import Code, Notes, Path
 from governance.rules.reading import Reader, flag, mapping_of, text
-from governance.rules.regex import Regex, RegexError
+from governance.rules.regex import Regex
 from governance.rules.yaml_nodes import is_null
 
 _COMPARE = re.compile(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 from ruamel.yaml.nodes import Node
 
@@ -60,20 +61,29 @@ def _ordered(operator: str, order: int) -> bool:
 
 
 def _like(actual: str, pattern: str) -> bool:
-    """`*` stands for any characters and `?` for one. Of several stars, only the last needs to be tried anew."""
-    at = place = 0
-    star, again = -1, 0
-    while at < len(actual):
-        if place < len(pattern) and pattern[place] == "*":
-            star, again, place = place, at, place + 1
-        elif place < len(pattern) and pattern[place] in ("?", actual[at]):
-            at, place = at + 1, place + 1
-        elif star >= 0:
-            again += 1
-            at, place = again, star + 1
-        else:
+    """`*` stands for any characters and `?` for one. What stands between two stars is looked for once, from left to right."""
+    first, *others = _segments(pattern)
+    if not others:
+        return first.fullmatch(actual) is not None
+    begin, end = first.match(actual), len(actual) - len(pattern.rpartition("*")[2])
+    if begin is None or end < begin.end() or others[-1].match(actual, end) is None:
+        return False
+    at = begin.end()
+    for segment in others[:-1]:
+        found = segment.search(actual, at, end)
+        if found is None:
             return False
-    return not pattern[place:].strip("*")
+        at = found.end()
+    return True
+
+
+@lru_cache(maxsize=256)
+def _segments(pattern: str) -> tuple[re.Pattern[str], ...]:
+    """What stands between the stars of a pattern. Nothing in it is repeated, so nothing in it is slow."""
+    return tuple(
+        re.compile("".join("." if one == "?" else re.escape(one) for one in segment), re.DOTALL)
+        for segment in pattern.split("*")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +117,7 @@ def _comparison(text: str) -> Comparison:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DarkItem:
     """A group of instances, and who goes to it: an expression, or a share in percent."""
 
@@ -115,6 +125,16 @@ class DarkItem:
     group_condition: str = field(metadata=by(some_text))
     policy_condition: str = field(metadata=by(some_text))
     case_insensitive: bool = field(default=False, metadata=by(flag))
+
+    @cached_property
+    def instances(self) -> Expression:
+        """Which instances are of the group."""
+        return parse_expression(self.group_condition)
+
+    @cached_property
+    def requests(self) -> Expression:
+        """Which requests go there, where the policy is by expression."""
+        return parse_expression(self.policy_condition)
 
 
 def _item(node: Node, notes: Notes, path: Path) -> DarkItem | None:
@@ -141,14 +161,14 @@ class DarkLaunch:
     def group_of_request(self, facts: Mapping[str, str]) -> str | None:
         """The group for a request by its parameters and context; None is the default group."""
         for item in self.rule_items:
-            if parse_expression(item.policy_condition).holds(facts, fold=item.case_insensitive):
+            if item.requests.holds(facts, fold=item.case_insensitive):
                 return item.group_name
         return None
 
     def group_of_instance(self, facts: Mapping[str, str]) -> str | None:
         """The group of an instance by its version and properties; None is the default group."""
         for item in self.rule_items:
-            if parse_expression(item.group_condition).holds(facts, fold=item.case_insensitive):
+            if item.instances.holds(facts, fold=item.case_insensitive):
                 return item.group_name
         return None
 

@@ -134,7 +134,7 @@ def test_an_item_that_merges_has_what_it_merges() -> None:
 
 def test_a_text_of_unknown_fields_takes_no_time_to_speak_of() -> None:
     """In seconds of the processor, and without what reading YAML takes."""
-    text = json.dumps({f"maxAttempt{n}": n for n in range(20_000)})
+    text = json.dumps({f"maxAttempt{n}": n for n in range(5_000)})
     before = time.process_time()
     assert len(check("servicecomb.retry.x", text).problems) == MOST_PROBLEMS
     reading = time.process_time()
