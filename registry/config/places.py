@@ -38,7 +38,7 @@ class ValuePlace:
 def value_places(text: str, form: Format) -> Sequence[ValuePlace | None]:
     """The places of the values of all items, in their order, of a text that reads; None for each where its format does not say."""
     root = compose(text.removeprefix("\ufeff")) if form is Format.YAML else None
-    lines = text.removeprefix("\ufeff").split("\n")
+    lines = [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
     return [_place(item, lines) for item in _items(root)]
 
 
