@@ -15,7 +15,7 @@ from governance.rules.access import AccessPart, read_access
 from governance.rules.darklaunch import DarkLaunch, read_darklaunch
 from governance.rules.gochassis import Marker
 from governance.rules.lanes import check_lanes
-from governance.rules.legacy import LegacyKey, Setting, legacy_key, read_legacy
+from governance.rules.legacy import LegacyKey, Setting, is_plain, legacy_key, read_legacy
 from governance.rules.marker import MatchGroup
 from governance.rules.parsing import ParseError, Position
 from governance.rules.policies import KINDS, Policy, check_window
@@ -58,6 +58,8 @@ class RuleKey:
 def rule_key(key: str) -> RuleKey | None:
     """What a key stands for; None where it is of no rule."""
     prefix, _, rest = key.partition(".")
+    if is_plain(rest):
+        return None
     legacy = legacy_key(rest) if prefix in ("servicecomb", "cse") else None
     if legacy is not None:
         return RuleKey(prefix, legacy.namespace, rest, legacy)

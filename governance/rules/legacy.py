@@ -93,6 +93,10 @@ _FAULT: Mapping[str, _Spec] = {
 _SIDED = re.compile(r"(isolation|circuitBreaker|fallback|fallbackpolicy)\.(Consumer|Provider)\.(.+)")
 _QPS = re.compile(r"flowcontrol\.(Consumer|Provider)\.(qps\..+)")
 _FAULTS = re.compile(r"governance\.Consumer\.(.+)\.policy\.fault\.protocols\.(rest|highway)\.(.+)")
+_PLAIN = re.compile(
+    r"loadbalance\.(?:enabled|(?:filter|stats|userDefinedEndpoint)\..+"
+    r"|(?:.+\.)?(?:transactionControl\..+|emptyInstanceProtectionEnabled))"
+)
 _FAULT_SCOPE = re.compile(r"(.+?)(?:\.schemas\.(.+?)(?:\.operations\.(.+))?)?")
 
 
@@ -105,6 +109,11 @@ class LegacyKey:
     rest: str
     known: Mapping[str, _Spec]
     fault_scope: str | None = None
+
+
+def is_plain(rest: str) -> bool:
+    """Whether what follows `servicecomb.` or `cse.` is a switch or a fact of load balancing, which looks like a policy but is no rule."""
+    return _PLAIN.fullmatch(rest) is not None
 
 
 def legacy_key(rest: str) -> LegacyKey | None:

@@ -179,3 +179,25 @@ def test_limits_are_looked_up_from_operation_to_any() -> None:
     for n, scope in enumerate(order):
         assert qps_limit(Settings(limits[n:]), "Provider", ("a", "s", "o")) == (scope, n)
     assert qps_limit(Settings(limits[-1:]), "Provider", ("a", "s", "o")) == ("", 99)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("enabled", "true"),
+        ("filter.zoneaware.enabled", "false"),
+        ("filter.zoneaware.ratio", "10"),
+        ("filter.isolation.enabled", "true"),
+        ("filter.priorityInstanceProperty.key", "environment"),
+        ("stats.timerIntervalInMillis", "10000"),
+        ("transactionControl.options.tag", "x"),
+        ("weather.transactionControl.options.tag", "x"),
+        ("weather.emptyInstanceProtectionEnabled", "true"),
+    ],
+)
+def test_switches_of_load_balancing_are_no_policies(key: str, value: str) -> None:
+    """They are values of their own, so they can be saved, and nobody tells that they are broken rules."""
+    for prefix in ("servicecomb", "cse"):
+        checked = check(f"{prefix}.loadbalance.{key}", value)
+        assert (checked.rule, checked.problems) == (None, ())
+    assert check("servicecomb.loadbalance.filter", "rule: Random").rule is not None
