@@ -13,7 +13,7 @@ from aiohttp import web
 
 from governance.logs import logger
 from governance.samples.weathermap.service import city_of, health, served_by
-from governance.sdk import Microservice, NoInstanceError
+from governance.sdk import Microservice, NoInstanceError, governed
 
 _TIMEOUT = aiohttp.ClientTimeout(total=3)
 log = logger(__name__)
@@ -29,7 +29,7 @@ def fusionweather(service: Microservice) -> web.Application:
         )
         return web.json_response({"currentWeather": current, "forecastWeather": ahead, "servedBy": served_by(service)})
 
-    app = web.Application()
+    app = web.Application(middlewares=[governed(service.inbound)])
     app.add_routes([web.get("/fusionweather/show", show), web.get("/health", health)])
     return app
 
@@ -38,7 +38,8 @@ async def _part(service: Microservice, url: str, wanted: Mapping[str, str]) -> M
     try:
         async with service.http.get(url, params=wanted, timeout=_TIMEOUT) as answer:
             if answer.status == 200:
-                part: Mapping[str, object] = await answer.json()
+                # A service that is degraded answers nothing.
+                part: Mapping[str, object] = await answer.json() or {}
                 return part
             log.warning("provider.refused", url=url, status=answer.status)
     except (NoInstanceError, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from aiohttp import web
 
 from governance.samples.weathermap.service import almanac, city_of, health, latency, served_by
-from governance.sdk import Microservice
+from governance.sdk import Microservice, governed
 
 
 def _app(path: str, service: Microservice, answer: Callable[[str], Mapping[str, object]]) -> web.Application:
@@ -17,7 +17,7 @@ def _app(path: str, service: Microservice, answer: Callable[[str], Mapping[str, 
         await latency(os.environ)
         return web.json_response({**answer(city), "servedBy": served_by(service)})
 
-    app = web.Application()
+    app = web.Application(middlewares=[governed(service.inbound)])
     app.add_routes([web.get(path, show), web.get("/health", health)])
     return app
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
 from aiohttp import web
 
+from governance.invocation.live import LiveRules
+from governance.rules.selection import OwnService
 from governance.sdk import Configuration, ServiceSettings, Session
+from governance.sdk.server import Inbound
 from tests.unit.sdk.known import Known, session_of
+
+
+async def nobody_known(_context: Mapping[str, str]) -> None:
+    """Nobody proves who calls."""
 
 
 @dataclass
@@ -21,6 +28,7 @@ class Service:
     settings: ServiceSettings = field(default_factory=lambda: ServiceSettings(name="sample", version="0.0.9"))
     instance_id: str = "i-1"
     http: Session | None = None
+    inbound: Inbound = field(default_factory=lambda: Inbound(LiveRules(OwnService("sample")), (), {}, nobody_known))
     config: Configuration = field(default_factory=lambda: Configuration(ServiceSettings(name="sample")))
 
 
