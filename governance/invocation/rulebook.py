@@ -14,6 +14,7 @@ from governance.rules.legacy import Setting, Settings
 from governance.rules.marker import MatchGroup, Request
 from governance.rules.policies import KINDS, Policy
 from governance.rules.routes import RouteRules
+from governance.rules.security import SecurityPart, SecurityPolicy, security_policy
 from governance.rules.selection import Choices, OwnService
 
 Kind = TypeVar("Kind", bound=Policy)
@@ -38,6 +39,7 @@ class Rulebook:
     darklaunches: Mapping[str, DarkLaunch] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
     access: AccessList = field(default_factory=lambda: access_list(()))
+    security: SecurityPolicy = field(default_factory=SecurityPolicy)
     choices: Mapping[type[Policy], Choices[Policy]] = field(default_factory=dict)
     lifted: frozenset[str] = frozenset()
     """Names, in lower case, of the headers that route rules ask for: a request's go along with the calls that it leads to."""
@@ -59,7 +61,7 @@ class Rulebook:
     @property
     def asks_callers(self) -> bool:
         """Whether any rule asks who calls."""
-        return bool(self.access.white or self.access.black)
+        return bool(self.access.white or self.access.black or self.security.mode)
 
     def names_operations(self, service: str) -> bool:
         """Whether an older key is for a part of a service alone."""
@@ -84,6 +86,7 @@ def rulebook(own: OwnService, rules: Iterable[Rule], values: Mapping[str, str]) 
         darklaunches={rule.service: rule for rule in found if isinstance(rule, DarkLaunch)},
         settings=Settings(rule for rule in found if isinstance(rule, Setting)),
         access=access_list(rule for rule in found if isinstance(rule, AccessPart)),
+        security=security_policy(rule for rule in found if isinstance(rule, SecurityPart)),
         choices={kind: Choices(some, groups, own) for kind, some in policies.items()},
         narrow=frozenset(rule.scope for rule in found if isinstance(rule, Setting) and "." in rule.scope),
         lifted=_lifted(routes.values(), values),

@@ -111,6 +111,15 @@ def test_fewer_trials_decide_where_the_minimum_is_less() -> None:
     assert breaker.state is State.CLOSED
 
 
+def test_trials_are_counted_as_calls_where_the_window_is_of_seconds() -> None:
+    breaker = _opened(replace(TEN, sliding_window_type="TIME_BASED", sliding_window_size="1"))
+    for second in (5.0, 50.0):
+        _calls(breaker, second, False)
+        assert breaker.state is State.HALF_OPEN
+    _calls(breaker, 500.0, False)
+    assert breaker.state is State.CLOSED
+
+
 def test_a_trial_that_is_abandoned_gives_its_place_to_another() -> None:
     breaker = _opened()
     tickets = [breaker.admit(5.0) for _ in range(3)]
@@ -180,9 +189,17 @@ class AgainstANaiveBreaker(RuleBasedStateMachine):
         self.ended: list[tuple[float, bool, bool]] = []
         self.trying, self.running = 0, list[_Call]()
 
-    @rule(seconds=st.sampled_from([0.25, 1.0, 2.5, 4.0]))
+    @rule(seconds=st.sampled_from([0.0625, 0.0625, 0.25, 1.0, 4.0]))
     def passes(self, seconds: float) -> None:
         self.now += seconds
+
+    @rule(failed=st.lists(st.booleans(), max_size=8))
+    def some_come_and_end_at_once(self, failed: list[bool]) -> None:
+        for one in failed:
+            before = len(self.running)
+            self.comes()
+            if len(self.running) > before:
+                self._end(self.running.pop(), failed=one, slow=False)
 
     @rule()
     def comes(self) -> None:
@@ -202,7 +219,9 @@ class AgainstANaiveBreaker(RuleBasedStateMachine):
     @precondition(lambda self: self.running)
     @rule(data=st.data(), failed=st.booleans(), slow=st.booleans())
     def ends(self, data: st.DataObject, failed: bool, slow: bool) -> None:
-        one = self._one(data)
+        self._end(self._one(data), failed=failed, slow=slow)
+
+    def _end(self, one: _Call, *, failed: bool, slow: bool) -> None:
         self.breaker.record(one.ticket, self.now, failed=failed, took=2.0 if slow else 0.5)
         if one.life == self.life:
             self.trying -= 1
@@ -243,5 +262,5 @@ class AgainstANaiveBreaker(RuleBasedStateMachine):
         self.ended, self.trying = [], 0
 
 
-AgainstANaiveBreaker.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+AgainstANaiveBreaker.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
 TestAgainstANaiveBreaker = AgainstANaiveBreaker.TestCase
