@@ -7,8 +7,10 @@ Protocol: governance, 2.11.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
 
 from governance.rules.access import Decision
 from governance.rules.marker import METHODS
@@ -41,15 +43,21 @@ class SecurityItem:
     uri: str
 
     def matches(self, consumer: str, method: str, path: str) -> bool:
-        """Whether a call is one of them. Before a suffix, all of `*` and `/` are left out."""
-        if consumer != self.consumer or method != self.method:
-            return False
+        """Whether a call is one of them."""
+        return (consumer, method) == (self.consumer, self.method) and self.fits(path)
+
+    def fits(self, path: str) -> bool:
+        """Whether a path is one of those. Before a suffix, all of `*` and `/` are left out."""
         if self.uri.startswith(("*", "/*")):
             return path.endswith(self.uri.lstrip("*/"))
         return path.startswith(self.uri[:-1]) if self.uri.endswith("*") else path == self.uri
 
 
-@dataclass(frozen=True, slots=True)
+_ByCall: TypeAlias = Mapping[tuple[str, str], Sequence[SecurityItem]]
+"""Items by consumer and method, found once for many calls."""
+
+
+@dataclass(frozen=True)
 class SecurityPolicy:
     """Without a mode, everything passes. With the mode permissive, what does not pass is told and let through."""
 
@@ -63,21 +71,36 @@ class SecurityPolicy:
             return Decision(allowed=True, why="there is no policy")
         if not consumer:
             return Decision(allowed=False, why="nothing is known of the consumer")
-        allowing = _first(self.allow, consumer, method, path)
+        allowing = _first(self._allowed.get((consumer, method), ()), path)
         if allowing is None:
             return self._unwanted("no item of allow matches")
-        denying = _first(self.deny, consumer, method, path)
+        denying = _first(self._denied.get((consumer, method), ()), path)
         if denying is not None:
             return self._unwanted(f"deny: {denying.name}")
         return Decision(allowed=True, why=f"allow: {allowing.name}")
+
+    @cached_property
+    def _allowed(self) -> _ByCall:
+        return _by_call(self.allow)
+
+    @cached_property
+    def _denied(self) -> _ByCall:
+        return _by_call(self.deny)
 
     def _unwanted(self, why: str) -> Decision:
         permissive = self.mode == "permissive"
         return Decision(permissive, why, tolerated=permissive)
 
 
-def _first(items: Iterable[SecurityItem], consumer: str, method: str, path: str) -> SecurityItem | None:
-    return next((item for item in items if item.matches(consumer, method, path)), None)
+def _first(items: Iterable[SecurityItem], path: str) -> SecurityItem | None:
+    return next((item for item in items if item.fits(path)), None)
+
+
+def _by_call(items: Iterable[SecurityItem]) -> _ByCall:
+    found: dict[tuple[str, str], list[SecurityItem]] = {}
+    for item in items:
+        found.setdefault((item.consumer, item.method), []).append(item)
+    return found
 
 
 def read_security(rest: str, value: str, notes: Notes) -> SecurityPart | None:

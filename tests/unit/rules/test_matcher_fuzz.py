@@ -14,7 +14,7 @@ from governance.rules.marker import Match, MatchGroup, Request
 from governance.rules.policies import Policy
 from governance.rules.regex import LONGEST_TEXT
 from governance.rules.routes import RouteMatch, RouteRules, first_match
-from governance.rules.security import SecurityItem
+from governance.rules.security import SecurityItem, SecurityPolicy
 from governance.rules.selection import Choices, OwnService
 from tests.unit.rules.rule_strategies import DARK, GROUPS, MARKER_CONDITIONS, POLICIES, ROUTE_CONDITIONS, route_rules
 
@@ -82,8 +82,9 @@ def test_no_fact_makes_a_dark_launch_raise(dark: DarkLaunch, facts: dict[str, st
 
 @given(VALUES, VALUES, VALUES)
 def test_no_call_makes_a_security_policy_raise(uri: str, path: str, consumer: str) -> None:
-    assert SecurityItem("a", "edge", "GET", uri).matches("edge", "GET", path) in (True, False)
-    assert SecurityItem("a", consumer, "GET", "*").matches(consumer, "GET", path)
+    assert SecurityItem("a", consumer, "GET", uri).fits(path) in (True, False)
+    anything = SecurityPolicy("enforcing", (SecurityItem("a", consumer, "GET", "*"),))
+    assert anything.decide(consumer, "GET", path).allowed == bool(consumer)
 
 
 @given(st.dictionaries(TOKENS, VALUES, min_size=1, max_size=4), st.sampled_from([str.upper, str.lower, str.swapcase]))
