@@ -25,10 +25,9 @@ class FaultCount:
         self._injected = 0
 
     def due(self, faults: Sequence[FaultInjection]) -> list[FaultInjection]:
-        """The faults that befall the next call. One that is forced closed does not count it."""
-        open_ones = [fault for fault in faults if not fault.force_closed]
-        self._calls += bool(open_ones)
-        due = [fault for fault in open_ones if fault.fires(self._calls)]
+        """The faults that befall the next call."""
+        self._calls += 1
+        due = [fault for fault in faults if fault.fires(self._calls)]
         self._injected += bool(due)
         return due
 

@@ -48,6 +48,10 @@ async def test_forced_it_gives_nothing_and_calls_nobody_until_the_key_is_deleted
     assert callee.calls == 0
     assert (await stage(calling("weather"), callee)).status == 200
     assert callee.calls == 1, "other services are called"
+    now_obeying(
+        rules, fallback__Consumer__forecast__force="true", fallback__Consumer__forecast__enabled="false", **BLANK
+    )
+    assert said(await stage(calling(), callee)) == (200, "fallback"), "force does not ask whether fallbacks are enabled"
     now_obeying(rules, **BLANK)
     await stage(calling(), callee)
     assert callee.calls == 2, "the next call is a real one"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance.invocation.live import LiveRules
@@ -42,6 +42,7 @@ async def test_a_tenth_are_the_tenth_and_the_twentieth() -> None:
     assert [number for number, status in enumerate(found, 1) if status == 418] == [10, 20]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 100), st.integers(1, 4))
 def test_the_share_of_each_hundred_calls_is_exact(percentage: int, hundreds: int) -> None:
     stage = fault(obeying(faultInjection__all=f"{{type: abort, percentage: {percentage}}}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance.invocation.live import LiveRules
@@ -120,6 +120,17 @@ async def test_what_is_left_is_measured() -> None:
     assert measured(rules, key) == {"available.permissions": 3}
 
 
+async def test_what_is_left_of_a_bucket_is_measured() -> None:
+    time = Time()
+    rules = obeying(flowcontrol__strategy="TokenBucket", flowcontrol__Consumer__qps__limit__forecast=2)
+    await statuses(flow(rules, time=time), 3, "forecast")
+    key = "servicecomb.flowcontrol.Consumer.qps.limit.forecast"
+    assert measured(rules, key) == {"available.permissions": 1}
+    time.now += 1
+    assert measured(rules, key) == {"available.permissions": 3}
+
+
+@settings(deadline=None)
 @given(_STEPS, st.integers(0, 5))
 def test_a_fixed_window_lets_exactly_its_limit_through(steps: list[float], limit: int) -> None:
     window, now = FixedWindow(limit), 50.0
@@ -133,6 +144,7 @@ def test_a_fixed_window_lets_exactly_its_limit_through(steps: list[float], limit
         count += count < limit
 
 
+@settings(deadline=None)
 @given(_STEPS, st.integers(0, 5), st.integers(0, 9))
 def test_a_bucket_never_lets_more_through_than_its_size_and_what_leaks(
     steps: list[float], limit: int, size: int

@@ -7,7 +7,7 @@ import contextlib
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance.invocation.invocation import Invocation, LocalReply, Reply
@@ -71,6 +71,7 @@ async def test_a_retriable_error_is_repeated_and_the_last_one_is_raised() -> Non
     assert callee.calls == 1
 
 
+@settings(deadline=None)
 @given(st.lists(_STATUSES, min_size=1, max_size=8), st.integers(1, 5))
 def test_tries_end_with_the_first_good_answer_or_after_one_more_than_the_further_ones(
     statuses: list[int], further: int
@@ -154,6 +155,7 @@ _POLICIES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(_POLICIES, st.integers(1, 2**31), st.floats(0, 1, exclude_max=True))
 def test_no_wait_is_endless_or_negative(policy: Retry, further: int, chance: float) -> None:
     assert 0 <= wait_seconds(policy, further, chance) <= LONGEST

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance.resilience.rolling_breaker import Admission, BreakerRule, Outcome, RollingBreaker
@@ -96,6 +96,7 @@ def test_who_finds_no_place_is_an_error() -> None:
     assert breaker.is_open
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 4), st.booleans()), max_size=80), st.integers(0, 8), st.integers(0, 100))
 def test_it_agrees_with_a_list_of_all_calls(calls: list[tuple[float, bool]], volume: int, threshold: int) -> None:
     rule = BreakerRule(sleep_window=2500, request_volume=volume, error_threshold=threshold)
