@@ -122,16 +122,6 @@ class MatchGroup:
         return any_of([one.holds for one in self.matches])
 
 
-def group_matches(group: MatchGroup, request: Request) -> bool:
-    """Whether a request is of the group."""
-    return group.holds(request)
-
-
-def item_matches(one: Match, request: Request) -> bool:
-    """Whether all that one match asks for holds."""
-    return one.holds(request)
-
-
 def header_test(name: str, asked: Condition, *, fold: bool) -> RequestTest:
     """Whether a header is as it is asked for; `fold` counts where the rule does not say whether upper and lower case are the same."""
     folded, holds = name.casefold(), asked.test(fold=fold)

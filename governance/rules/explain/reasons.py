@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from governance.rules.conditions import Condition
-from governance.rules.marker import Match, MatchGroup, Request, group_matches, in_scope, item_matches
+from governance.rules.marker import Match, MatchGroup, Request, in_scope
 from governance.rules.routes import RouteMatch, route_matches
 from governance.rules.selection import OwnService
 
@@ -24,7 +24,7 @@ def shown(text: str) -> str:
 def misses(one: Match, request: Request) -> Iterator[str]:
     """Each part of a match that does not hold, with what the request has in its place."""
     for name, part in _parts(one):
-        if not item_matches(part, request):
+        if not part.holds(request):
             yield _miss(name, part, request)
 
 
@@ -110,8 +110,8 @@ def route_miss(asked: RouteMatch | None, request: Request, groups: Groups) -> st
 
 def group_fit(group: MatchGroup, request: Request) -> str:
     """By which match a request is of a group."""
-    if not group_matches(group, request):
+    if not group.holds(request):
         return ""
-    place, one = next((place, one) for place, one in enumerate(group.matches, 1) if item_matches(one, request))
+    place, one = next((place, one) for place, one in enumerate(group.matches, 1) if one.holds(request))
     named = f" ({shown(one.name)})" if one.name else ""
     return f"match {place}{named} of its group holds"

@@ -20,7 +20,7 @@ from governance.rules.conditions import compares
 from governance.rules.darklaunch import DarkLaunch
 from governance.rules.distribution import Plan, draw, effective, weights_of
 from governance.rules.legacy import Setting, Settings, qps_limit, setting_of
-from governance.rules.marker import MatchGroup, Request, group_matches, in_scope
+from governance.rules.marker import MatchGroup, Request, in_scope
 from governance.rules.policies import CircuitBreaker, FaultInjection, RateLimiting, Retry, status_matches
 from governance.rules.problems import Code, Severity
 from governance.rules.routes import RouteRules, first_match
@@ -81,18 +81,18 @@ def _went(rules: RouteRules, request: Request, instances: tuple[Instance, ...]) 
 
 def test_1_a_header_without_an_operator_never_matches() -> None:
     group = _group("matches: [{apiPath: {prefix: /a}, headers: {x: {}}}]")
-    assert not group_matches(group, Request("/a", headers={"x": ""}))
-    assert not group_matches(group, Request("/a", headers={"x": "1"}))
-    assert group_matches(_group("matches: [{apiPath: {prefix: /a}}]"), Request("/a"))
+    assert not group.holds(Request("/a", headers={"x": ""}))
+    assert not group.holds(Request("/a", headers={"x": "1"}))
+    assert _group("matches: [{apiPath: {prefix: /a}}]").holds(Request("/a"))
 
 
 def test_2_methods_are_upper_case() -> None:
-    assert not group_matches(_group("matches: [{method: [get]}]"), Request(method="GET"))
-    assert group_matches(_group("matches: [{method: [GET]}]"), Request(method="GET"))
+    assert not _group("matches: [{method: [get]}]").holds(Request(method="GET"))
+    assert _group("matches: [{method: [GET]}]").holds(Request(method="GET"))
 
 
 def test_3_an_item_that_asks_for_nothing_matches_all() -> None:
-    assert group_matches(_group("matches: [{}]"), Request("/any", "DELETE"))
+    assert _group("matches: [{}]").holds(Request("/any", "DELETE"))
 
 
 def test_4_numbers_compare_as_numbers() -> None:

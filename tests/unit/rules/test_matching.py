@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 
 from governance.rules.check import check
 from governance.rules.conditions import Condition, Operator
-from governance.rules.marker import Match, MatchGroup, Request, group_matches, item_matches
+from governance.rules.marker import Match, MatchGroup, Request
 from governance.rules.policies import KINDS, Policy, Retry
 from governance.rules.routes import RouteRules, first_match, route_matches
 from governance.rules.selection import Choices, OwnService, applied
@@ -64,22 +64,22 @@ def test_operators(operator: Operator, pattern: str, holds: list[str], does_not:
 
 def test_all_operators_of_a_place_must_hold() -> None:
     group = _group("matches: [{apiPath: {prefix: /user, suffix: .do}}]")
-    assert group_matches(group, Request("/user/a.do"))
-    assert not group_matches(group, Request("/user/a"))
+    assert group.holds(Request("/user/a.do"))
+    assert not group.holds(Request("/user/a"))
 
 
 def test_one_match_is_enough_and_all_of_it_is_needed() -> None:
     group = _group("matches: [{method: [GET], headers: {a: {exact: b}}}, {serviceName: order}]")
-    assert group_matches(group, Request(headers={"a": "b"}))
-    assert not group_matches(group, Request("/", "POST", {"a": "b"}))
-    assert not group_matches(group, Request())
-    assert group_matches(group, Request(service_name="order"))
+    assert group.holds(Request(headers={"a": "b"}))
+    assert not group.holds(Request("/", "POST", {"a": "b"}))
+    assert not group.holds(Request())
+    assert group.holds(Request(service_name="order"))
 
 
 def test_names_of_headers_are_found_in_any_case_and_values_are_not() -> None:
     group = _group("matches: [{headers: {X-User: {exact: tom}}}]")
-    assert group_matches(group, Request(headers={"x-user": "tom"}))
-    assert not group_matches(group, Request(headers={"x-user": "Tom"}))
+    assert group.holds(Request(headers={"x-user": "tom"}))
+    assert not group.holds(Request(headers={"x-user": "Tom"}))
 
 
 def test_of_a_header_that_is_there_twice_the_first_counts() -> None:
@@ -100,10 +100,10 @@ def test_thousands_of_headers_and_of_matches_are_asked_for() -> None:
 
 
 def test_a_class_of_java_decides_nothing_here() -> None:
-    assert not group_matches(
-        _group("matches: [{customMatcher: {customMatcherHandler: a.B, customMatcherParameters: c}}]"), Request()
+    assert not _group("matches: [{customMatcher: {customMatcherHandler: a.B, customMatcherParameters: c}}]").holds(
+        Request()
     )
-    assert group_matches(_group("matches: [{customMatcher: {customMatcherHandler: a.B}}]"), Request())
+    assert _group("matches: [{customMatcher: {customMatcherHandler: a.B}}]").holds(Request())
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_to_choose_among_ten_policies_of_ten_kinds_takes_no_time_to_speak_of() -
 
 @given(GROUPS, REQUESTS)
 def test_a_group_matches_when_one_of_its_matches_does(group: MatchGroup, request: Request) -> None:
-    assert group_matches(group, request) == any(item_matches(one, request) for one in group.matches)
+    assert group.holds(request) == any(one.holds(request) for one in group.matches)
 
 
 @given(MATCHES, REQUESTS, ROUTE_CONDITIONS)
