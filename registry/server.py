@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 _BACKLOG = 4096
 _OTHER_FILES = 100
+_BODY_LIMITS = ("max_body_bytes", "max_instance_body_bytes", "max_properties_body_bytes", "max_config_body_bytes")
 log = structlog.get_logger(__name__)
 
 
@@ -103,15 +104,7 @@ class Server:
             *audit_routes(),
         )
         routes = (*protocols, *operation_routes(metrics.show, protocols))
-        limits = {
-            name: getattr(settings, name)
-            for name in (
-                "max_body_bytes",
-                "max_instance_body_bytes",
-                "max_properties_body_bytes",
-                "max_config_body_bytes",
-            )
-        }
+        limits = {name: getattr(settings, name) for name in _BODY_LIMITS}
         self._gate = Gate(self.engine, routes, self, body_limits=limits, timeout=settings.request_timeout)
         self._gate.learn = self.hot.learn
         self._gate.observe = metrics.observe
