@@ -147,6 +147,22 @@ async def test_a_refusal_further_in_says_nothing_of_what_is_called(time: Time) -
     assert measured(rules, KEY)["state{closed}"] == 1
 
 
+async def test_a_trial_that_a_stage_further_in_refuses_gives_its_place_back(time: Time) -> None:
+    rules = rules_of(circuitBreaker=FOUR + "}", bulkhead="{maxConcurrentCalls: 1}")
+    stages = [CircuitBreakerStage(rules, clock=time.clock), BulkheadStage(rules)]
+    await statuses(stages[0], Callee(*[503] * 4), 4)
+    time.now += 5
+    busy = Busy()
+    trial = asyncio.ensure_future(chained(stages, busy)(call()))
+    await settle()
+    assert [(await chained(stages, busy)(call())).status for _ in range(5)] == [429] * 5
+    assert measured(rules, KEY)["not.permitted.calls{not_permitted}"] == 0, "the bulkhead refused, not the breaker"
+    busy.end()
+    assert (await trial).status == 200
+    assert (await chained(stages, Callee())(call())).status == 200
+    assert measured(rules, KEY)["state{closed}"] == 1
+
+
 async def test_a_change_of_the_rule_closes_it_and_a_deletion_ends_it(time: Time) -> None:
     rules = rules_of(circuitBreaker=FOUR + "}")
     stage, busy = CircuitBreakerStage(rules, clock=time.clock), Busy()
@@ -203,6 +219,14 @@ async def test_an_instance_comes_back_after_the_wait_and_goes_again_when_its_tri
     assert not stage.isolated(call(), A)
 
 
+async def test_instances_that_are_gone_are_forgotten(time: Time) -> None:
+    stage = InstanceIsolationStage(rules_of(instanceIsolation=FOUR + "}"), clock=time.clock)
+    for number in range(50):
+        await statuses(stage, Callee(*[503] * 4), 4, Instance(f"i{number}"))
+        time.now += 1
+    assert len(stage._aside) == 5, "as many as are put aside at present"
+
+
 async def test_an_instance_whose_calls_raise_is_put_aside(time: Time) -> None:
     stage = InstanceIsolationStage(rules_of(instanceIsolation=FOUR + "}"), clock=time.clock)
     for _ in range(4):
@@ -241,6 +265,8 @@ async def test_force_open_refuses_every_call_and_force_closed_none(time: Time) -
     assert await statuses(stage, callee, 3, A) == [503] * 3
     assert callee.calls == 0
     assert measured(rules, "servicecomb.instanceIsolation.all.stock.a")["state{forced_open}"] == 1
+    change(rules, instanceIsolation="{forceOpen: true, forceClosed: true}")
+    assert await statuses(stage, callee, 1, A) == [503], "the safer of the two"
     change(rules, instanceIsolation=FOUR + ", forceClosed: true}")
     assert await statuses(stage, Callee(*[503] * 9), 9, A) == [503] * 9
     assert not stage.isolated(call(), A)
