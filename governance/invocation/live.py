@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast, runtime_checkable
 
 from governance.invocation.measures import Measured
 from governance.invocation.rulebook import Rulebook, kind_of, rulebook
@@ -18,6 +18,14 @@ MOST_PROCESSORS = 10_000
 """States that are kept at once: limiters of callers, breakers of instances. The one that was not used for longest goes first."""
 _Processor = TypeVar("_Processor", bound=Measured)
 log = logger(__name__)
+
+
+@runtime_checkable
+class Passing(Protocol):
+    """A rule that is no policy, and that says itself whether it is still there."""
+
+    def is_in(self, book: Rulebook) -> bool:
+        """Whether these rules have it."""
 
 
 class LiveRules:
@@ -69,10 +77,15 @@ class LiveRules:
             yield key, processor
 
     def _dispose(self) -> None:
-        """States of policies that are gone measure nothing any more."""
+        """States of rules that are gone measure nothing any more."""
         for key, (rule, _) in tuple(self._processors.items()):
-            if isinstance(rule, Policy) and rule not in self.book.policies.get(type(rule), ()):
+            if not self._is_there(rule):
                 del self._processors[key]
+
+    def _is_there(self, rule: object) -> bool:
+        if isinstance(rule, Policy):
+            return rule in self.book.policies.get(type(rule), ())
+        return not isinstance(rule, Passing) or rule.is_in(self.book)
 
 
 def _tell(key: str, checked: Checked) -> None:

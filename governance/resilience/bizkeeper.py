@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from governance.invocation.rulebook import Rulebook
-from governance.resilience.older import Callee, Side, state_key
+from governance.resilience.older import Callee, OlderRule, Side, state_key
 from governance.resilience.rolling_breaker import BreakerRule
 from governance.rules.legacy import Settings, Value, setting_of
 
@@ -21,12 +21,11 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Bizkeeper:
-    """`timeout` is in seconds, None where there is none. `policy` is empty where none is set."""
+    """`timeout` is in seconds, None where there is none. `policy` is empty where none is set. A state lasts as long as `breaker` does."""
 
-    key: str
     timeout: float | None
     most_calls: int
-    breaker: BreakerRule
+    breaker: OlderRule[BreakerRule]
     falls_back: bool
     force: bool
     policy: str
@@ -40,10 +39,13 @@ def read_bizkeeper(book: Rulebook, side: Side, callee: Callee) -> Bizkeeper | No
         return None
     isolation, breaker, fallback, policy = (_of(book.settings, namespace, side, callee) for namespace in _NAMES)
     return Bizkeeper(
-        key=state_key("bizkeeper", side, callee),
         timeout=int(isolation["timeoutInMilliseconds"] or 0) / 1000 if isolation["timeout.enabled"] else None,
         most_calls=int(isolation["maxConcurrentRequests"] or 0),
-        breaker=_breaker(breaker),
+        breaker=OlderRule(
+            state_key("bizkeeper", side, callee),
+            _breaker(breaker),
+            lambda now: _is_named(now.settings, side, callee),
+        ),
         # Each fallback is over at once, so that there are never two of them; only a bound of zero has an effect.
         falls_back=bool(fallback["enabled"]) and bool(fallback["maxConcurrentRequests"]),
         force=bool(fallback["force"]),

@@ -95,7 +95,8 @@ class FallbackStage:
         found = self._found.of(invocation)
         if found is None:
             return await proceed(invocation)
-        state = self._rules.state(found.key, found.breaker, lambda: BizkeeperState(found.breaker, self._clock))
+        breaker = found.breaker
+        state = self._rules.state(breaker.key, breaker, lambda: BizkeeperState(breaker.rule, self._clock))
         if found.force:
             return self._fall_back(found, state, self._error("calls are switched off"))
         admission = state.enter(found.most_calls)
@@ -130,7 +131,7 @@ class FallbackStage:
         else:
             timely = await within(found.timeout, invocation, proceed)
             reply = self._error(f"no answer within {found.timeout:g} s") if timely is None else timely
-        if found.policy == "fromcache" and self._keep is not None and 200 <= reply.status < 300:
+        if found.policy == "fromcache" and self._keep is not None and _is_good(reply):
             reply = state.kept = await self._keep(reply)
         return reply
 
@@ -160,4 +161,9 @@ class FallbackStage:
     def _tell(self, found: Bizkeeper, state: BizkeeperState) -> None:
         if not state.told:
             state.told = True
-            log.warning("fallback.no_policy", key=found.key, reply="as the call brought it")
+            log.warning("fallback.no_policy", key=found.breaker.key, reply="as the call brought it")
+
+
+def _is_good(reply: Reply) -> bool:
+    """Whether the callee has said it, and that all went well."""
+    return 200 <= reply.status < 300 and not (isinstance(reply, LocalReply) and reply.by)

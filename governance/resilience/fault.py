@@ -10,7 +10,7 @@ from governance.invocation.invocation import Invocation, LocalReply, Reply
 from governance.invocation.live import LiveRules
 from governance.invocation.measures import Measure
 from governance.invocation.rulebook import Rulebook
-from governance.resilience.older import Callee, ReadOnce, state_key
+from governance.resilience.older import Callee, OlderRule, ReadOnce, state_key
 from governance.rules.legacy import Settings
 from governance.rules.policies import FaultInjection
 
@@ -60,7 +60,7 @@ class FaultInjectionStage:
         if policy is not None:
             return self._rules.processor(policy, FaultCount).due((policy,))
         older = self._older.of(invocation)
-        return self._rules.state(older[0], older, FaultCount).due(older[1]) if older is not None else ()
+        return self._rules.state(older.key, older, FaultCount).due(older.rule) if older is not None else ()
 
 
 def _aborted(fault: FaultInjection) -> LocalReply:
@@ -69,7 +69,7 @@ def _aborted(fault: FaultInjection) -> LocalReply:
     return LocalReply(fault.error_code, ABORTED, by=FaultInjectionStage.name)
 
 
-def _older_faults(book: Rulebook, callee: Callee) -> tuple[str, tuple[FaultInjection, ...]] | None:
+def _older_faults(book: Rulebook, callee: Callee) -> OlderRule[tuple[FaultInjection, ...]] | None:
     """The delay goes first. Each needs its share, and what it does."""
     settings = book.settings
     delay, delayed = (_number(settings, f"delay.{name}", callee) for name in ("fixedDelay", "percent"))
@@ -79,7 +79,10 @@ def _older_faults(book: Rulebook, callee: Callee) -> tuple[str, tuple[FaultInjec
         faults.append(FaultInjection(name=callee[0], delay_time=delay, percentage=delayed))
     if status >= 100 and aborted >= 0:
         faults.append(FaultInjection(name=callee[0], type="abort", error_code=status, percentage=aborted))
-    return (state_key("faultInjection", "Consumer", callee), tuple(faults)) if faults else None
+    if not faults:
+        return None
+    key = state_key("faultInjection", "Consumer", callee)
+    return OlderRule(key, tuple(faults), lambda now: _older_faults(now, callee) is not None)
 
 
 def _number(settings: Settings, name: str, callee: Callee) -> int:

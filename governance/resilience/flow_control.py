@@ -13,7 +13,7 @@ from governance.invocation.live import LiveRules
 from governance.invocation.measures import Measure
 from governance.invocation.rulebook import Rulebook
 from governance.resilience.flow_limits import Bucket, FixedWindow, FlowLimit
-from governance.resilience.older import Callee, ReadOnce, Side
+from governance.resilience.older import Callee, OlderRule, ReadOnce, Side
 from governance.rules.legacy import qps_limit, setting_of
 
 UNLIMITED = 2**31 - 1
@@ -22,9 +22,8 @@ UNLIMITED = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class FlowRule:
-    """A limit in calls a second, and whose counter it is: all calls that find the same key share it."""
+    """A limit in calls a second. All calls that find the same key share its counter."""
 
-    key: str
     limit: int
     bucket: int
     strategy: str
@@ -60,15 +59,15 @@ class FlowControlStage:
 
     async def __call__(self, invocation: Invocation, proceed: Proceed) -> Reply:
         """The reply of the call, or 429."""
-        rule = self._found.of(invocation)
-        if rule is not None:
-            state = self._rules.state(rule.key, rule, lambda: FlowState(rule, self._clock))
+        found = self._found.of(invocation)
+        if found is not None:
+            state = self._rules.state(found.key, found, lambda: FlowState(found.rule, self._clock))
             if not state.admits():
                 return self._refusal
         return await proceed(invocation)
 
 
-def _flow_rule(book: Rulebook, side: Side, callee: Callee) -> FlowRule | None:
+def _flow_rule(book: Rulebook, side: Side, callee: Callee) -> OlderRule[FlowRule] | None:
     settings = book.settings
     scope, limit = qps_limit(settings, side, callee)
     enabled = setting_of(settings, "flowcontrol", side, "qps.enabled", callee)
@@ -76,6 +75,10 @@ def _flow_rule(book: Rulebook, side: Side, callee: Callee) -> FlowRule | None:
         return None
     sizes = settings.scopes("flowcontrol", side, "qps.bucket" if scope else "qps.global.bucket")
     strategy = str(setting_of(settings, "flowcontrol", "", "strategy", callee))
-    named = f"limit.{scope}" if scope else "global.limit"
+    named, name = (f"limit.{scope}", "qps.limit") if scope else ("global.limit", "qps.global.limit")
     bucket = int(sizes.get(scope, min(2 * limit, UNLIMITED)))
-    return FlowRule(f"servicecomb.flowcontrol.{side}.qps.{named}", limit, bucket, strategy)
+    return OlderRule(
+        f"servicecomb.flowcontrol.{side}.qps.{named}",
+        FlowRule(limit, bucket, strategy),
+        lambda now: scope in now.settings.scopes("flowcontrol", side, name),
+    )

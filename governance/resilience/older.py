@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from governance.invocation.invocation import Invocation
 from governance.invocation.live import LiveRules
 from governance.invocation.rulebook import Rulebook
-from governance.rules.policies import Policy
 
 Side: TypeAlias = Literal["Consumer", "Provider"]
 """Whose call it is, as the keys spell it."""
@@ -18,15 +17,20 @@ Callee: TypeAlias = tuple[str, str, str]
 MOST_READ = 1000
 """Callees that are remembered; beyond them all are read again."""
 _Read = TypeVar("_Read")
-_Policy = TypeVar("_Policy", bound=Policy)
+_Rule = TypeVar("_Rule")
 
 
 @dataclass(frozen=True, slots=True)
-class OlderPolicy(Generic[_Policy]):
-    """Older keys that mean the same as a policy, and the key of its state."""
+class OlderRule(Generic[_Rule]):
+    """What older keys ask for, and the key of its state. `asked` says whether they still do."""
 
     key: str
-    policy: _Policy
+    rule: _Rule
+    asked: Callable[[Rulebook], bool] = field(compare=False)
+
+    def is_in(self, book: Rulebook) -> bool:
+        """Whether these rules have it, so that its state lasts."""
+        return self.asked(book)
 
 
 class ReadOnce(Generic[_Read]):

@@ -14,7 +14,7 @@ from governance.invocation.measures import Measure
 from governance.invocation.rulebook import Rulebook
 from governance.resilience.backoff import wait_seconds
 from governance.resilience.fault import FaultInjectionStage
-from governance.resilience.older import Callee, OlderPolicy, ReadOnce, state_key
+from governance.resilience.older import Callee, OlderRule, ReadOnce, state_key
 from governance.resilience.replies import Discard, leave
 from governance.resilience.time_limit import TimeLimiterStage
 from governance.rules.legacy import Settings, setting_of
@@ -80,7 +80,7 @@ class RetryStage:
         older = self._older.of(invocation)
         if older is not None:
             counts = self._rules.state(older.key, older, RetryCounts)
-            return await self._repeated(older.policy, counts, invocation, proceed)
+            return await self._repeated(older.rule, counts, invocation, proceed)
         return await proceed(invocation)
 
     async def _repeated(self, policy: Retry, counts: RetryCounts, invocation: Invocation, proceed: Proceed) -> Reply:
@@ -113,7 +113,7 @@ def _repeatable(invocation: Invocation, reply: Reply) -> bool:
     return invocation.replayable or by not in ("", TimeLimiterStage.name)
 
 
-def _older_retry(book: Rulebook, callee: Callee) -> OlderPolicy[Retry] | None:
+def _older_retry(book: Rulebook, callee: Callee) -> OlderRule[Retry] | None:
     further = _number(book.settings, "retryOnNext", callee) + _number(book.settings, "retryOnSame", callee)
     if not setting_of(book.settings, "loadbalance", "", "retryEnabled", callee) or further == 0:
         return None
@@ -123,7 +123,8 @@ def _older_retry(book: Rulebook, callee: Callee) -> OlderPolicy[Retry] | None:
         wait_duration=_number(book.settings, "waitDuration", callee),
         retry_on_response_status=_OLDER_STATUSES,
     )
-    return OlderPolicy(state_key("retry", "Consumer", callee), policy)
+    key = state_key("retry", "Consumer", callee)
+    return OlderRule(key, policy, lambda now: _older_retry(now, callee) is not None)
 
 
 def _number(settings: Settings, name: str, callee: Callee) -> int:

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from governance.invocation.live import LiveRules
 from governance.invocation.measures import Measure, RuleCollector
+from governance.invocation.rulebook import Rulebook
 from governance.rules.legacy import setting_of
 from governance.rules.marker import Request
 from governance.rules.policies import RateLimiting, Retry
@@ -83,6 +84,23 @@ def test_a_state_lasts_while_its_policy_stays_the_same() -> None:
     assert rules.processor(limiter(rules), Counter) is state, "only the group has changed"
     rules.update({**rules.book.values, "servicecomb.rateLimiting.all": "rate: 3"})
     assert rules.processor(limiter(rules), Counter) is not state
+
+
+def test_a_rule_that_is_no_policy_may_say_itself_whether_it_is_there() -> None:
+    class Older:
+        """Keys that mean a rule while there is the value `older`."""
+
+        def is_in(self, book: Rulebook) -> bool:
+            return "older" in book.values
+
+    rules = live()
+    rules.update({**GROUP, "older": "1"})
+    state = rules.state("servicecomb.older.a", Older(), Counter)
+    other = rules.state("servicecomb.other.a", "a rule that says nothing", Counter)
+    rules.update({**GROUP, "older": "2"})
+    assert [one for _, one in rules.processors()] == [state, other]
+    rules.update(GROUP)
+    assert [one for _, one in rules.processors()] == [other]
 
 
 def test_states_are_metrics_by_the_names_of_the_protocol() -> None:

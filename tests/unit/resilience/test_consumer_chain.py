@@ -118,3 +118,36 @@ async def _settled() -> None:
     """All that can go on has gone on: as often as there are stages, and then some."""
     for _ in range(20):
         await asyncio.sleep(0)
+
+
+_OLDER = {
+    "loadbalance__retryEnabled": "true",
+    "loadbalance__retryOnNext": 1,
+    "governance__Consumer___global__policy__fault__protocols__rest__delay__fixedDelay": 1,
+    "governance__Consumer___global__policy__fault__protocols__rest__delay__percent": 100,
+    "flowcontrol__Consumer__qps__limit__ANY": 9,
+    "flowcontrol__Consumer__qps__limit__weather": 9,
+    "fallbackpolicy__Consumer__policy": "returnnull",
+}
+_KEYS = {
+    "servicecomb.retry.Consumer.forecast",
+    "servicecomb.faultInjection.Consumer.forecast",
+    "servicecomb.flowcontrol.Consumer.qps.limit.ANY",
+    "servicecomb.bizkeeper.Consumer.forecast",
+}
+
+
+async def test_states_of_older_keys_are_gone_with_them_and_measure_nothing_any_more() -> None:
+    rules, time = obeying(**_OLDER), Time()
+    stages = [
+        FallbackStage(rules, "Consumer", clock=time),
+        FlowControlStage(rules, "Consumer", clock=time),
+        RetryStage(rules, retriable=lambda _: False, pause=time.pause),
+        FaultInjectionStage(rules, pause=time.pause),
+    ]
+    await chained(stages, Callee())(calling())
+    assert {key for key, _ in rules.processors()} == _KEYS
+    now_obeying(rules, **_OLDER, flowcontrol__Consumer__qps__limit__forecast=5, timeLimiter__all="timeoutDuration: 5")
+    assert {key for key, _ in rules.processors()} == _KEYS, "other callees still share the counter of ANY"
+    now_obeying(rules)
+    assert [*rules.processors()] == []

@@ -220,6 +220,9 @@ async def test_fromcache_gives_the_last_good_reply_of_the_same_operation() -> No
     for answer in (200, 404, 503, 203, 500, ConnectionRefusedError()):
         last = await stage(calling(*OPERATION), Callee(answer))
     assert (last.status, getattr(last, "text", "")) == (203, "kept")
+    nothing = await stage(calling(*OPERATION), Refusing(200, "faultInjection"))
+    assert said(nothing) == (200, "faultInjection"), "what no callee has said is not kept"
+    assert getattr(await stage(calling(*OPERATION), Callee(503)), "text", "") == "kept"
     other = await stage(calling("forecast", "weather", "list"), Callee(503))
     assert said(other) == (200, "fallback"), "another operation has its own"
 
