@@ -124,7 +124,8 @@ class WeightedResponse:
         """The weights are found anew after 1,000 calls."""
         latency = self._latencies.setdefault(target.instance_id, _Latency())
         latency.calls += 1
-        latency.seconds += seconds
+        # Who fails at once is not fast.
+        latency.seconds += max(seconds, latency.average) if failed else seconds
         self._calls += 1
         if self._calls % RECOMPUTED == 0:
             self._recompute()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from governance.clock import Clock
 from governance.invocation.chain import Proceed
-from governance.invocation.invocation import Invocation, Reply, Target
+from governance.invocation.invocation import Invocation, LocalReply, Reply, Target
 from governance.invocation.live import LiveRules
 from governance.routing.balancers import Balancer
 from governance.routing.balancing import Balancing
@@ -27,6 +27,8 @@ _PICKS = 17
 """Draws of a repetition, to find an instance that was not tried: as many as Java Chassis makes."""
 _FAILURES = (408, 490, 503)
 """Statuses that count as failures of an instance."""
+_REFUSALS = ("faultInjection", "instanceIsolation", "instanceBulkhead")
+"""What comes between the choice and the call: its replies tell nothing of the instance."""
 
 
 @dataclass(eq=False, slots=True)
@@ -102,9 +104,10 @@ class Pick:
                 if not invocation.replayable or not self._unsent(error):
                     raise
                 unreached = error
-            else:
+                continue
+            if not isinstance(reply, LocalReply) or reply.by not in _REFUSALS:
                 this.balancer.done(target, self._clock() - began, failed=reply.status in _FAILURES)
-                return reply
+            return reply
         raise unreached or NoInstanceError(invocation.service, this.why)
 
     def _begun(self, invocation: Invocation, instances: Targets) -> _Try:

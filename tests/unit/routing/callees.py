@@ -101,7 +101,9 @@ class Callee:
 
 def calling(headers: Mapping[str, str] | None = None, **context: str) -> Invocation:
     """A call with headers and context."""
-    return Invocation(request=Request("/", headers=headers or {}), service=SERVICE, context=context)
+    return Invocation(
+        request=Request("/", headers=headers or {}, service_name=SERVICE), service=SERVICE, context=context
+    )
 
 
 def versions(names: Iterable[str], instances: Sequence[Target]) -> list[str]:

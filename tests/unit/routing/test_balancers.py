@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from governance.invocation.invocation import Invocation, LocalReply, Reply
 from tests.unit.routing.callees import Callee, Instance, UnreachableError, calling, named
 
 RANDOM = {"loadbalance__all": "rule: Random"}
@@ -105,6 +106,29 @@ async def test_where_nobody_is_slow_calls_go_round() -> None:
     callee.seconds = {"a": 0.001, "b": 0.009}
     await callee.often(1000)
     assert rounds(await callee.often(30), 3)
+
+
+async def test_who_fails_at_once_is_not_fast() -> None:
+    callee = Callee(named("a", "b", "c"), **WEIGHTED)
+    callee.seconds = {"a": 0.100, "b": 0.020, "c": 0.020}
+    await callee.often(1000)
+    callee.seconds["a"] = 0.0
+    callee.ill = {"a"}
+    await callee.often(3000)
+    assert Counter(await callee.often(1000))["a"] < 200
+
+
+async def test_a_refusal_before_the_call_tells_nothing_of_the_instance() -> None:
+    callee = Callee(named("a", "b", "c"), **WEIGHTED)
+    callee.seconds = {"a": 0.100, "b": 0.020, "c": 0.020}
+    await callee.often(1000)
+
+    async def refuse(_invocation: Invocation) -> Reply:
+        return LocalReply(503, by="instanceBulkhead")
+
+    for _ in range(2000):
+        await callee.pick(calling(), refuse)
+    assert Counter(await callee.often(1000))["a"] < 200
 
 
 async def test_one_that_is_alone_gets_all_calls_however_slow() -> None:

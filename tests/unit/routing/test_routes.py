@@ -112,6 +112,26 @@ async def test_a_header_goes_before_the_context() -> None:
     assert await callee.once(calling({"X_CSE_Canary": "gray"}, x_cse_canary="base")) == "gray"
 
 
+async def test_a_match_group_that_a_rule_refers_to_sees_the_context() -> None:
+    callee = Callee(
+        [OLD, NEW],
+        matchGroup__vip="matches: [{headers: {level: {compare: '>3'}}, method: [GET], serviceName: weather}]",
+        routeRule__weather="[{match: {refer: vip}, route: [{weight: 100, tags: {version: '2'}}]}]",
+    )
+    for level, expected in (("4", {"b"}), ("3", {"a", "b"})):
+        assert {await callee.once(calling({"host": "x"}, level=level)) for _ in range(4)} == expected
+
+
+async def test_all_that_a_match_asks_for_counts_beside_the_context() -> None:
+    match = "{headers: {x_cse_canary: {exact: gray}, host: {exact: x}}, apiPath: {prefix: /}, method: [GET]}"
+    callee = Callee(
+        [OLD, NEW], routeRule__weather=f"[{{match: {match}, route: [{{weight: 100, tags: {{version: '2'}}}}]}}]"
+    )
+    for host, expected in (("x", {"b"}), ("y", {"a", "b"})):
+        call = [calling({"Host": host, "accept": "all"}, x_cse_canary="gray", user="tom") for _ in range(4)]
+        assert {await callee.once(one) for one in call} == expected
+
+
 async def test_the_highest_precedence_that_matches_counts_alone() -> None:
     rules = """
     - precedence: 1
