@@ -6,13 +6,15 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
+from typer.core import TyperCommand
 
 from registry.cli.client import Target, Tls
 
+_BEGINS_LIST = ("- ", "-\n")
 DEFAULT_ENGINE = "http://127.0.0.1:30100"
 
 
@@ -35,6 +37,17 @@ def with_parameters(command: Callable[..., None], parameters: Sequence[inspect.P
 def keyword(name: str, kind: object, option: object, default: object = None) -> inspect.Parameter:
     """A parameter for `with_parameters`; `option` is what `typer.Option` or `typer.Argument` returns."""
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
+
+
+class ValueCommand(TyperCommand):
+    """A command one of whose arguments is a value. One that is a list in YAML begins as `- `, which no option does."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # its class is private to typer
+        """Take such a value for what it is, wherever it stands."""
+        lists = [one for one in args if one[:2] in _BEGINS_LIST]
+        if lists and "--" not in args:
+            args = [*(one for one in args if one not in lists), "--", *lists]
+        return super().parse_args(ctx, args)
 
 
 def looking(command: Callable[..., None], *own: inspect.Parameter) -> Callable[..., None]:

@@ -144,6 +144,13 @@ async def test_what_set_is_not_given_stays(cli: Cli, tmp_path: Path) -> None:
     assert await cli.out("get", "conf", *MALL) == "from: stdin\n"
 
 
+async def test_a_value_that_is_a_list_is_no_option(cli: Cli) -> None:
+    await cli.out("set", "list", "- a\n- b\n", "--type", "yaml", *MALL)
+    await cli.out("set", *MALL, "--", "dashes", "--x")
+    assert (await cli.out("get", "list", *MALL), await cli.out("get", "dashes", *MALL)) == ("- a\n- b\n", "--x")
+    assert "No such option: -x" in await cli.fails(2, "set", "list", "-x", *MALL)
+
+
 async def test_set_refuses_what_it_cannot_do(cli: Cli, tmp_path: Path) -> None:
     assert "there is nothing to set" in await cli.fails(2, "set", "a")
     assert "contradict each other" in await cli.fails(2, "set", "a", "1", "--file", "x")

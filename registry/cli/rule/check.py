@@ -1,32 +1,21 @@
-"""`waggle rule check`: rules of files, or given here, checked as the engine would, without storing anything."""
+"""`waggle rule check`: rules of files, or given here, checked without storing anything."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from governance.rules.check import Checked, check
-from governance.rules.parsing import ParseError, Position
-from governance.rules.problems import Problem, Severity
-from governance.rules.runtimes import Runtime
-from registry.cli.client import EngineClient, Target, ask, document, printable
-from registry.cli.config.files import format_of
-from registry.cli.config.items import read_text
-from registry.cli.config.labels import NAMING, Labels, named
+from registry.cli.client import Target, ask, printable
+from registry.cli.config.labels import NAMING, named
 from registry.cli.options import AS_JSON, keyword
-from registry.cli.show import Row, part, rows_of
-from registry.config.edits import Edit
-from registry.config.files import Format, read_file
-from registry.config.places import ValuePlace, value_places
-from registry.config.records import Draft, id_of
-from registry.config.ruled import Present, check_together
-from registry.config.values import check_value
+
+if TYPE_CHECKING:
+    from registry.cli.rule.checking import Line
 
 _ABOUT_WHAT = "Files, as `waggle config export` writes them, or rules: KEY=TEXT, or KEY=@FILE."
 _ABOUT_REGISTERED = "Also check with what an engine has: runtimes, instances and the other rules."
@@ -36,180 +25,27 @@ OPTIONS = (
     *NAMING,
     AS_JSON,
 )
-_STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
-_START = Position(1, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """An item to be checked: where it stands, and where its value does."""
-
-    file: str
-    draft: Draft
-    at: Position = _START
-    value: ValuePlace | None = None
-    whole_file: bool = False
-
-    def place(self, inner: Position) -> tuple[Position, str]:
-        """The place in the file of a place in the value; words where it can only be said of the item."""
-        if self.whole_file:
-            return inner, ""
-        found = self.value.at(inner) if self.value is not None else None
-        return (found, "") if found is not None else (self.at, f"{self.draft.key[:256]}, {inner}: ")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One thing that is wrong."""
-
-    file: str
-    at: Position
-    severity: Severity
-    text: str
-    key: str = ""
-    code: str = "syntax"
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.at.line}:{self.at.column}: {self.severity}: {self.text}"
-
-    def document(self) -> Mapping[str, object]:
-        """As JSON."""
-        place = {"file": self.file, "line": self.at.line, "column": self.at.column}
-        return {**place, "severity": self.severity, "code": self.code, "key": self.key, "text": self.text}
 
 
 def check_all(target: Target, *, what: list[str], registered: bool, as_json: bool, **place: object) -> None:
-    """Check rules, each alone and all together; status 1 where there is an error. Nothing is stored."""
-    subjects: list[Subject] = []
-    lines: list[Line] = []
-    for one in what:
-        try:
-            subjects += _subjects(one, named(place))
-        except ParseError as error:
-            lines.append(Line(one, error.at, Severity.ERROR, error.why))
-    known = ask(target, _registered) if registered else _Registered()
-    lines += _lines(subjects, known)
+    """Check rules, each alone and all together; status 1 where there is an error. Labels are those of KEY=TEXT. Nothing is stored."""
+    from registry.cli.rule import checking  # noqa: PLC0415  the other commands start without the rule language
+
+    subjects, lines = checking.subjects_of(what, named(place))
+    known = ask(target, checking.registered) if registered else checking.Registered()
+    lines += checking.lines_of(subjects, known)
     if as_json:
         typer.echo(json.dumps([line.document() for line in lines], indent=2, ensure_ascii=False))
     else:
         _print(lines, len(subjects))
-    if any(line.severity is Severity.ERROR for line in lines):
+    if any(line.failed for line in lines):
         raise typer.Exit(1)
 
 
-def _subjects(what: str, labels: Labels) -> Iterator[Subject]:
-    """The items of a file, or one that is given as KEY=VALUE. Raises `ParseError`."""
-    key, separator, value = what.partition("=")
-    if separator and not Path(what).exists():
-        from_file = value.startswith("@")
-        given = read_text(Path(value[1:])) if from_file else value
-        yield Subject(value[1:] if from_file else key, _draft(Edit(key, labels, given)), whole_file=True)
-        return
-    file = Path(what)
-    body, form = read_text(file), Format(format_of(file))
-    edits = read_file(body, form, labels if form is Format.PROPERTIES else {})
-    places = value_places(body, form) or [None] * len(edits)
-    for edit, place in zip(edits, places, strict=True):
-        yield Subject(what, _draft(edit), edit.at or _START, place)
-
-
-def _draft(edit: Edit) -> Draft:
-    return edit.over(None)
-
-
-# --- what is registered
-
-
-@dataclass(frozen=True, slots=True)
-class _Instance:
-    version: str
-    properties: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Registered:
-    """What an engine has: by default nothing."""
-
-    runtimes: Sequence[Runtime] = ()
-    present: Present | None = None
-    drafts: Sequence[Draft] = ()
-
-
-async def _registered(client: EngineClient) -> _Registered:
-    details = await client.get("/govern/microservices", {"options": "instances", "withShared": "1"})
-    listed = document(await client.config("GET", "items", [("rules", "1")]))
-    runtimes: set[Runtime] = set()
-    present: dict[tuple[str | None, str | None], dict[str, list[_Instance]]] = {}
-    for row in rows_of(details, "allServicesDetail"):
-        service, instances = part(row, "microService"), rows_of(row, "instances")
-        if instances:
-            framework = part(service, "framework")
-            runtimes.add(Runtime(str(framework.get("name", "")), str(framework.get("version", ""))))
-        place = present.setdefault((str(service.get("appId", "")), str(service.get("environment", ""))), {})
-        for one in instances:
-            properties = {**_texts(service, "properties"), **_texts(one, "properties")}
-            place.setdefault(str(service.get("serviceName", "")), []).append(
-                _Instance(str(service.get("version", "")), properties)
-            )
-    return _Registered(
-        sorted(one for one in runtimes if one.name), present, [_stored(row) for row in rows_of(listed, "data")]
-    )
-
-
-def _texts(row: Row, name: str) -> Mapping[str, str]:
-    return {key: str(value) for key, value in part(row, name).items()}
-
-
-def _stored(row: Row) -> Draft:
-    names = ("key", "value", "value_type", "status")
-    key, value, value_type, status = (str(row.get(name, "")) for name in names)
-    return Draft(key, value, _texts(row, "labels"), value_type, status)
-
-
-# --- what is wrong
-
-
-def _lines(subjects: Sequence[Subject], known: _Registered) -> Iterator[Line]:
-    """Everything that is wrong, in the order of the files. What is in them goes before what is registered."""
-    drafts = {_name(draft): draft for draft in known.drafts}
-    by_name: dict[str, Subject] = {}
-    for one in subjects:
-        first = by_name.setdefault(_name(one.draft), one)
-        if first is not one:
-            why = f"{one.draft.key[:256]} is there twice with the same labels: first at {first.file}:{first.at.line}"
-            yield Line(one.file, one.at, Severity.ERROR, why, one.draft.key, "twice")
-    drafts |= {name: one.draft for name, one in by_name.items()}
-
-    def alone(_name: str, draft: Draft) -> Checked:
-        return check(draft.key, draft.value, known.runtimes, value_type=draft.value_type)
-
-    checked = check_together(drafts, alone, known.present or {}, by_name)
-    for name, one in by_name.items():
-        yield from _unparsable(one)
-        yield from (_line(one, problem) for problem in checked[name].problems)
-
-
-def _name(draft: Draft) -> str:
-    return id_of("", draft.key, draft.labels)
-
-
-def _unparsable(one: Subject) -> Iterator[Line]:
-    try:
-        check_value(one.draft.value_type, one.draft.value)
-    except ParseError as error:
-        at, words = one.place(error.at)
-        yield Line(one.file, at, Severity.ERROR, f"{words}as {one.draft.value_type}, {error.why}", one.draft.key)
-
-
-def _line(one: Subject, problem: Problem) -> Line:
-    at, words = one.place(problem.at)
-    return Line(one.file, at, problem.severity, words + problem.text, one.draft.key, problem.code)
-
-
-def _print(lines: Iterable[Line], items: int) -> None:
-    console, errors, warnings = Console(soft_wrap=True), 0, 0
+def _print(lines: Sequence[Line], items: int) -> None:
+    console = Console(soft_wrap=True)
     for line in lines:
-        console.print(Text(printable(str(line)), _STYLES[line.severity]), highlight=False)
-        errors += line.severity is Severity.ERROR
-        warnings += line.severity is Severity.WARNING
-    Console(stderr=True).print(f"{items} checked, {errors} errors, {warnings} warnings", highlight=False)
+        console.print(Text(printable(str(line)), "red" if line.failed else "yellow"), highlight=False)
+    errors = sum(line.failed for line in lines)
+    count = f"{items} checked, {errors} errors, {len(lines) - errors} warnings"
+    Console(stderr=True).print(count, highlight=False)

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 import typer
 from rich.text import Text
 
-from governance.rules.check import rule_key
 from registry.cli.client import Target, ask, document, printable
 from registry.cli.config.labels import CHOOSING, chosen, parameters, shown
 from registry.cli.options import AS_JSON, keyword
@@ -33,6 +32,8 @@ def show_all(target: Target, *, key: str, as_json: bool, **place: object) -> Non
 
 def _named(row: Row) -> Mapping[str, object]:
     """An item with its kind, its name and its state: `ok`, `warning` or `error`, as its worst problem is."""
+    from governance.rules.check import rule_key  # noqa: PLC0415  the other commands start without the rule language
+
     key = rule_key(str(row.get("key", "")))
     kind, name = (key.kind, key.name) if key is not None else ("", "")
     problems = rows_of(row, "problems")
