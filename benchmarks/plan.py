@@ -11,7 +11,8 @@ class Plan:
     """`rounds` runs of each load, each of so many `seconds`, after a check of `check_seconds`; 0 seconds: the check is all there is.
 
     `patience` is how many seconds a change may take to reach all watchers or pollers, `settle` how many the pollers get to begin their
-    polls; `populations` are the numbers of instances that memory is measured with, `keys` that of key-values.
+    polls; `populations` are the numbers of instances that memory is measured with, `keys` that of key-values, `calls` how many
+    calls a round of the stages has.
     """
 
     rounds: int = 3
@@ -26,6 +27,7 @@ class Plan:
     pollers: int = 1000
     polled_changes: int = 5
     settle: float = 1.0
+    calls: int = 20_000
 
 
 FULL = Plan()
@@ -40,4 +42,5 @@ QUICK = Plan(
     pollers=20,
     polled_changes=2,
     settle=0.1,
+    calls=50,
 )

@@ -46,7 +46,7 @@ class LoadFigure:
 
 @dataclass(frozen=True, slots=True)
 class SizeFigure:
-    """What so many instances cost an engine, in `unit`."""
+    """What so many instances cost an engine, or so many rules a call, in `unit`."""
 
     name: str
     about: str

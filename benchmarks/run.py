@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from benchmarks import capacity
+from benchmarks import capacity, rules
 from benchmarks.config import CONFIG_LOADS, ConfigLoad
 from benchmarks.loads import REQUEST_LOADS, RequestLoad
 from benchmarks.machine import machine, versions
@@ -28,7 +28,7 @@ LOADS: Sequence[Load] = (
     *CONFIG_LOADS,
     *POLL_LOADS,
 )
-NAMES: Sequence[str] = (*(load.name for load in LOADS), *capacity.NAMES)
+NAMES: Sequence[str] = (*(load.name for load in LOADS), *capacity.NAMES, *rules.NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +97,11 @@ async def _measure(load: Load, servers: Sequence[Server], plan: Plan, tell: Tell
 
 
 async def _sizes(order: Order, plan: Plan, tell: Tell) -> tuple[Sequence[SizeFigure], Sequence[str]]:
-    """Only for an engine that is started here: another one's process cannot be looked at or killed."""
-    chosen = [name for name in capacity.NAMES if order.wants(name)]
-    if order.engine or not chosen:
-        return (), ()
+    """Of an engine only where it is started here: another one's process cannot be looked at or killed."""
+    chosen = [name for name in capacity.NAMES if order.wants(name) and not order.engine]
+    of_rules = [name for name in rules.NAMES if order.wants(name)]
     try:
-        return await capacity.capacity(plan, chosen, tell), ()
+        return [*await capacity.capacity(plan, chosen, tell), *await rules.rules_cost(plan, of_rules, tell)], ()
     except LoadFailedError as error:
         return (), (f"engine {' and '.join(chosen)}: {error}",)
 

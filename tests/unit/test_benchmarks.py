@@ -20,6 +20,8 @@ from benchmarks.plan import QUICK
 from benchmarks.reference import GOALS
 from benchmarks.report import markdown
 from benchmarks.results import LoadFigure, Results, ServerFigures
+from benchmarks.rules import NAMES as RULE_NAMES
+from benchmarks.rules import RULES
 from benchmarks.run import LOADS, Order, run
 from benchmarks.sample import LoadFailedError, Sample, percentile
 from tests.engine import ROOT, Client, EngineProcess
@@ -105,8 +107,9 @@ async def test_a_quick_run_has_every_figure(tmp_path: Path) -> None:
         assert f" {name} " in output
     sizes = [(size["name"], size["instances"], size["unit"]) for size in told["sizes"]]
     memory = [("memory", count, "MiB") for count in (0, *QUICK.populations)]
-    assert sizes == [*memory, ("restart", QUICK.populations[-1], "s"), ("config-memory", QUICK.keys, "MiB")]
-    assert all(size["value"] > 0 for size in told["sizes"])
+    of_rules = [(name, len(rules), "µs of CPU") for name in RULE_NAMES for rules in ({}, RULES)]
+    assert sizes == [*memory, ("restart", QUICK.populations[-1], "s"), ("config-memory", QUICK.keys, "MiB"), *of_rules]
+    assert all(size["value"] > 0 for size in told["sizes"] if size["unit"] != "µs of CPU")
     assert {"processor", "processors", "memory_mib", "system"} <= set(told["machine"])
     assert {"python", "waggle-engine", "aiohttp", "uvloop", "wrk", "sqlite"} <= set(told["versions"])
     assert told["date"].startswith("20")
@@ -208,7 +211,7 @@ async def test_two_servers_get_the_same_load_and_are_compared(engine: EngineProc
     assert told == [f"{name} on {turn}" for name in ("find-1", "watch-push") for turn in turns]
     assert results.against is not None
     assert results.failures == []
-    assert results.sizes == ()
+    assert not results.sizes
     for name in ("find-1", "watch-push"):
         assert len(results.engine.loads[name].rates) == len(results.against.loads[name].rates) == 2
         assert (results.ratio(name) or 0) > 0
