@@ -70,13 +70,17 @@ class Microservice:
         self.rules = LiveRules(OwnService(settings.name, settings.version))
         """The rules among that."""
         self.config.on_change(lambda _changes: self.rules.update(self.config.written()))
-        providers = Providers(self._discovery, self._client)
-        stages = outbound(self.rules, _own_instance(settings), providers, clock=clock, pause=pause)
-        self.http = Session(providers, self.rules, stages, self._own_names)
+        self.providers = Providers(self._discovery, self._client)
+        """Whom it can call."""
+        self.own_instance = _own_instance(settings)
+        """What of it matters for whom it calls."""
+        stages = outbound(self.rules, self.own_instance, self.providers, clock=clock, pause=pause)
+        self.http = Session(self.providers, self.rules, stages, self.own_names)
         """Calls services by name."""
-        callers = Callers(self._client)
+        self.callers = Callers(self._client)
+        """Who calls, as far as they prove it."""
         stages = inbound(self.rules, clock=clock, pause=pause)
-        self.inbound = Inbound(self.rules, stages, settings.schemas, callers.facts)
+        self.inbound = Inbound(self.rules, stages, settings.schemas, self.callers.facts)
         """The way in, for a server's middleware: `governed(service.inbound)`."""
         self.metrics = CollectorRegistry()
         """What the rules have done so far, for Prometheus."""
@@ -157,7 +161,7 @@ class Microservice:
         self.http.open_with(await self._stack.enter_async_context(to_services))
         await self._stack.enter_async_context(self.config)
 
-    def _own_names(self) -> Mapping[str, str]:
+    def own_names(self) -> Mapping[str, str]:
         """What the service says of itself in the calls that it makes."""
         token = self._signature.token() if self._signature is not None else None
         names = dict.fromkeys(CALLER, self.settings.name)

@@ -6,7 +6,9 @@ import asyncio
 import errno
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import aiohttp
 
@@ -24,12 +26,29 @@ from governance.resilience.identifier_rate_limiting import IdentifierRateLimitin
 from governance.resilience.instance_bulkhead import InstanceBulkheadStage
 from governance.resilience.instance_isolation import InstanceIsolationStage
 from governance.resilience.rate_limiting import RateLimitingStage
+from governance.resilience.replies import Discard, Keep, leave
 from governance.resilience.retry import RetryStage
 from governance.resilience.time_limit import TimeLimiterStage
 from governance.routing.own import OwnInstance
 from governance.routing.pick import Pick
 from governance.sdk.answers import kept, let_go
 from governance.sdk.providers import Providers
+
+Isolated: TypeAlias = Callable[[Invocation, Target], bool]
+"""Whether an instance is put aside for a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """What stages must know of the client that makes the calls."""
+
+    retriable: Callable[[Exception], bool]
+    """Whether an error may be gone at the next try."""
+    unsent: Callable[[BaseException], bool]
+    """Whether an error says that nothing was sent."""
+    discard: Discard = leave
+    keep: Keep | None = None
+
 
 _RESET = (errno.ECONNRESET, errno.EPIPE, errno.EHOSTUNREACH, errno.ENETUNREACH)
 
@@ -48,12 +67,28 @@ def outbound(
     async def find(invocation: Invocation) -> Sequence[Target]:
         return await providers.usable(invocation.service, invocation.app or None)
 
+    def pick(isolated: Isolated) -> Stage:
+        return Pick(rules, own, find, isolated=isolated, unsent=is_unsent, clock=clock, dice=dice)
+
+    aiohttps = Transport(retriable=is_retriable, unsent=is_unsent, discard=let_go, keep=kept)
+    return outbound_by(rules, pick, aiohttps, clock=clock, pause=pause)
+
+
+def outbound_by(
+    rules: LiveRules,
+    pick: Callable[[Isolated], Stage],
+    transport: Transport,
+    *,
+    clock: Clock = time.monotonic,
+    pause: Pause = pause_for,
+) -> Sequence[Stage]:
+    """The stages of calls that go out by any client. `pick` makes the stage that chooses the instance."""
     isolation = InstanceIsolationStage(rules, clock=clock)
     return (
-        FallbackStage(rules, "Consumer", keep=kept, discard=let_go, clock=clock),
+        FallbackStage(rules, "Consumer", keep=transport.keep, discard=transport.discard, clock=clock),
         FlowControlStage(rules, "Consumer", clock=clock),
-        RetryStage(rules, retriable=is_retriable, discard=let_go, pause=pause),
-        Pick(rules, own, find, isolated=isolation.isolated, unsent=is_unsent, clock=clock, dice=dice),
+        RetryStage(rules, retriable=transport.retriable, discard=transport.discard, pause=pause),
+        pick(isolation.isolated),
         FaultInjectionStage(rules, pause=pause),
         isolation,
         InstanceBulkheadStage(rules, pause=pause),
@@ -61,14 +96,16 @@ def outbound(
     )
 
 
-def inbound(rules: LiveRules, *, clock: Clock = time.monotonic, pause: Pause = pause_for) -> Sequence[Stage]:
-    """The stages of requests that come in, the outermost first."""
+def inbound(
+    rules: LiveRules, *, clock: Clock = time.monotonic, pause: Pause = pause_for, breaker_status: int = 429
+) -> Sequence[Stage]:
+    """The stages of requests that come in, the outermost first. Gateways refuse by 503 where a breaker is open."""
     return (
         AccessControlStage(rules),
         FlowControlStage(rules, "Provider", clock=clock),
         IdentifierRateLimitingStage(rules, clock=clock, pause=pause),
         RateLimitingStage(rules, clock=clock, pause=pause),
-        CircuitBreakerStage(rules, clock=clock),
+        CircuitBreakerStage(rules, clock=clock, status=breaker_status),
         BulkheadStage(rules, pause=pause),
         FallbackStage(rules, "Provider", clock=clock),
     )
