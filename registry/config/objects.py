@@ -24,19 +24,11 @@ _MOST_NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """An item that an object expands to, and the one that is there."""
+    """An item that an object expands to, the one that is there, and in which way that does not do the same; empty where it does."""
 
     item: Item
     actual: KeyValue | None
-
-    @property
-    def differs(self) -> str:
-        """In which way what is there does not do what it should; empty where it does."""
-        if self.actual is None:
-            return "missing"
-        if not self.actual.enabled:
-            return "disabled"
-        return "" if same(self.item.key, self.item.value, self.actual.draft.value) else "changed"
+    differs: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +106,7 @@ class Objects:
         """Why items may not be written: they are neither as this object left them nor as it wants them."""
         for item in wanted:
             actual = self._keys.named(tenant, Draft(item.key, labels=item.labels))
-            if actual is None or (actual.enabled and same(item.key, item.value, actual.draft.value)):
+            if _difference(item, actual) in ("", "missing"):
                 continue
             mine = owned.get(item.key)
             if mine is None:
@@ -127,8 +119,8 @@ def objects_of(items: Items, tenant: str, form: Form) -> Sequence[Stored]:
     """The objects of a form by key, those whose rules others wrote last. It takes time: those rules are parsed."""
     kept = [stored for item in items.values() if (stored := _stored(items, form, item)) is not None]
     owned = {part.actual.key_id for stored in kept for part in stored.parts if part.actual is not None}
-    others = [item for item in items.values() if item.key_id not in owned and item.draft.key.startswith(form.shapes)]
-    found = collapse(_item_of(item) for item in others)
+    others = (item for item in items.values() if item.enabled and item.draft.key.startswith(form.shapes))
+    found = collapse(_item_of(item) for item in others if item.key_id not in owned)
     shaped = [Stored(one, None, _parts(items, tenant, one)) for one in found if isinstance(one, form.record)]
     return [*sorted(kept, key=_order), *sorted(shaped, key=_order)]
 
@@ -141,7 +133,16 @@ def _stored(items: Items, form: Form, item: KeyValue) -> Stored | None:
 
 
 def _parts(items: Items, tenant: str, one: Object) -> Sequence[Part]:
-    return [Part(item, items.get(id_of(tenant, item.key, item.labels))) for item in expand(one)[1:]]
+    found = [(item, items.get(id_of(tenant, item.key, item.labels))) for item in expand(one)[1:]]
+    return [Part(item, actual, _difference(item, actual)) for item, actual in found]
+
+
+def _difference(item: Item, actual: KeyValue | None) -> str:
+    if actual is None:
+        return "missing"
+    if not actual.enabled:
+        return "disabled"
+    return "" if same(item.key, item.value, actual.draft.value) else "changed"
 
 
 def _changed(parts: Sequence[Part]) -> Iterator[str]:

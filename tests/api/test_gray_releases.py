@@ -255,6 +255,8 @@ async def test_a_rule_of_others_that_does_the_same_is_adopted(gray: ObjectClient
 async def test_a_rule_that_is_no_release_is_not_in_the_list(gray: ObjectClient) -> None:
     await gray.items.put(RULE, "- route: [{weight: 100, tags: {version: 1.0.0}}]", LABELS)
     await gray.items.put("servicecomb.routeRule.other", "- route: [{weight: 50, tags: {a: b}}]", LABELS)
+    disabled = "- route: [{weight: 50, tags: {version: 1}}, {weight: 50, tags: {version: 2}}]"
+    await gray.items.put("servicecomb.routeRule.asleep", disabled, LABELS, status="disabled")
     await gray.items.put("servicecomb.routeRule.level", "- route: [{weight: 100, tags: {version: 1}}]", {"app": "x"})
     assert await gray.all() == []
 
@@ -270,8 +272,8 @@ async def test_a_rule_that_was_changed_by_hand_is_shown_and_kept(gray: ObjectCli
     for query in ((("expected", str(shown["revision"])),), ()):
         detail = await gray.put_refused(409002, *query, share=20)
         assert detail == f"{RULE} was changed by hand"
-    back = await gray.put(FORCE, share=20)
-    assert not back["drifted"]
+    back = await gray.put(FORCE, share=10)
+    assert (back["drifted"], back["action"]) == (False, "changed"), "the object is the same, its rule is not"
 
 
 async def test_what_is_written_in_another_way_has_not_drifted(gray: ObjectClient) -> None:
@@ -368,6 +370,8 @@ async def test_a_member_that_is_null_has_its_default_again(gray: ObjectClient) -
     again = (await gray.put(maxErrorRate=None, reason=None))["object"]
     assert "maxErrorRate" not in again
     assert (again["reason"], again["share"]) == ("", 10)
+    await gray.instance("weather", "1.1.0")
+    assert (await gray.put(baseline=None))["object"]["baseline"] == ["1.0.0", "1.1.0"], "those that are up"
 
 
 async def test_runtimes_that_would_misread_the_rule_are_named(shared_engine: EngineProcess) -> None:

@@ -18,7 +18,9 @@ from governance.rules.yaml_nodes import compose
 
 Object: TypeAlias = "GrayRelease | Degrade"
 LONGEST = 16384
-"""Characters of a document or a value that is looked into; no object expands to more."""
+"""Characters of a document that is looked into; one that is longer is no object."""
+_MOST_MORE = 4096
+"""Characters by which one way of writing a rule is longer than another; beyond that it is not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ def same(key: str, one: str, other: str) -> bool:
     """Whether two values of a key do the same, however they are written."""
     if one == other:
         return True
-    if max(len(one), len(other)) > LONGEST:
+    if abs(len(one) - len(other)) > _MOST_MORE:
         return False
     first, second = check(key, one).rule, check(key, other).rule
     if isinstance(first, RouteRules) and isinstance(second, RouteRules):

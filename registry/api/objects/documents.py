@@ -52,6 +52,7 @@ def merged(form: Form, before: Object | None, given: Mapping[str, object], basel
     there: Mapping[str, object] = plain_record(before) if before is not None else {}
     if form is GRAY:
         there = _released(there, given, baseline)
+        given = {name: value for name, value in given.items() if (name, value) != ("baseline", None)}
     members = {name: value for name, value in {**there, **given}.items() if value is not None}
     if form is GRAY and not members.get("baseline"):
         raise ConfigError(400001, "baseline is missing, and no other version is up: name the versions that run now")
@@ -68,11 +69,14 @@ def _released(
     """Of a share and headers, the one that is given takes the other's place; both let the release run again."""
     acts = any(given.get(name) is not None for name in _ACTS)
     dropped = {*_ACTS, "reason"} if acts else {"reason"} if "state" in given else set()
-    if given.get("version", there.get("version")) != there.get("version"):
+    version = given.get("version") or there.get("version")
+    if version != there.get("version"):
         dropped |= {"baseline", "state", *_ACTS}
+    if given.get("baseline", ()) is None:
+        dropped |= {"baseline"}
     kept = {name: value for name, value in there.items() if name not in dropped}
     if acts:
         kept["state"] = RUNNING
     if "baseline" not in kept:
-        kept["baseline"] = [one for one in baseline if one != given.get("version")] or None
+        kept["baseline"] = [one for one in baseline if one != version] or None
     return kept

@@ -16,7 +16,7 @@ from registry.api.config.problems import problems_of
 from registry.api.objects.documents import given_in, merged, place_of
 from registry.api.objects.shown import document, key_of, shown
 from registry.catalog.records import ProviderKey
-from registry.config.edits import Step
+from registry.config.edits import Action, Step
 from registry.config.history import Version
 from registry.config.objects import Expected, Stored, objects_of
 from registry.config.records import Draft
@@ -141,9 +141,11 @@ async def _answer(call: Call, stored: Stored) -> Mapping[str, object]:
 
 
 def _became(call: Call, steps: Sequence[Step]) -> Mapping[str, object]:
-    """What became of the object, by what became of its own item, and of each of the others."""
+    """What became of the object, whose own item is the first, and of each item."""
     items = [{"action": step.action, "key": step.draft.key, "labels": dict(step.draft.labels)} for step in steps]
-    return {"action": items[0]["action"], "at": call.engine.config.state.revision(call.tenant), "changes": items}
+    others = {step.action for step in steps[1:]} - {Action.UNCHANGED}
+    action = Action.CHANGED if steps[0].action is Action.UNCHANGED and others else steps[0].action
+    return {"action": action, "at": call.engine.config.state.revision(call.tenant), "changes": items}
 
 
 def _check_instances(call: Call, before: Object | None, one: GrayRelease) -> None:
