@@ -25,6 +25,7 @@ from governance.resilience.flow_control import FlowControlStage
 from governance.resilience.identifier_rate_limiting import IdentifierRateLimitingStage
 from governance.resilience.instance_bulkhead import InstanceBulkheadStage
 from governance.resilience.instance_isolation import InstanceIsolationStage
+from governance.resilience.older_isolation import OlderIsolationStage
 from governance.resilience.rate_limiting import RateLimitingStage
 from governance.resilience.replies import Discard, Keep, leave
 from governance.resilience.retry import RetryStage
@@ -83,13 +84,18 @@ def outbound_by(
     pause: Pause = pause_for,
 ) -> Sequence[Stage]:
     """The stages of calls that go out by any client. `pick` makes the stage that chooses the instance."""
-    isolation = InstanceIsolationStage(rules, clock=clock)
+    isolation, older = InstanceIsolationStage(rules, clock=clock), OlderIsolationStage(rules, clock=clock)
+
+    def isolated(invocation: Invocation, target: Target) -> bool:
+        return isolation.isolated(invocation, target) or older.isolated(invocation, target)
+
     return (
         FallbackStage(rules, "Consumer", keep=transport.keep, discard=transport.discard, clock=clock),
         FlowControlStage(rules, "Consumer", clock=clock),
         RetryStage(rules, retriable=transport.retriable, discard=transport.discard, pause=pause),
-        pick(isolation.isolated),
+        pick(isolated),
         FaultInjectionStage(rules, pause=pause),
+        older,
         isolation,
         InstanceBulkheadStage(rules, pause=pause),
         TimeLimiterStage(rules),

@@ -228,3 +228,14 @@ async def test_with_retry_and_isolation_a_dead_instance_costs_nobody_an_answer()
                     async with http.get("cse://cart/") as answer:
                         assert answer.status == 200
     assert len(well.seen) == 20
+
+
+async def test_the_older_isolation_leaves_an_ill_instance_alone() -> None:
+    ill, well = Shop(503), Shop()
+    async with serving(ill.answer) as one, serving(well.answer) as two:
+        items = rules(loadbalance__filter__isolation__enabled="true")
+        async with session_of(Known(cart=[instance(one), instance(two)]), items) as http:
+            for _ in range(20):
+                async with http.get("cse://cart/") as answer:
+                    assert answer.status in (200, 503)
+    assert (len(ill.seen), len(well.seen)) == (5, 15)
