@@ -9,7 +9,7 @@ import pytest
 
 from governance.invocation.invocation import Invocation, LocalReply, Reply
 from governance.invocation.live import LiveRules
-from governance.resilience.bulkhead import BulkheadStage
+from governance.resilience.bulkhead import Bulkhead, BulkheadStage
 from governance.resilience.instance_bulkhead import InstanceBulkheadStage
 from tests.unit.resilience.limited import Busy, Callee, Instance, call, change, measured, rules_of, statuses
 from tests.unit.sdk.fakes import Time, settle
@@ -86,6 +86,35 @@ async def test_a_call_that_has_waited_too_long_is_refused(time: Time) -> None:
     assert _free(rules) == 1
 
 
+async def test_in_real_time_a_call_is_refused_after_its_wait() -> None:
+    stage, busy = BulkheadStage(rules_of(bulkhead="{maxConcurrentCalls: 1, maxWaitDuration: 20}")), Busy()
+    first, second = _started(stage, busy, 2)
+    assert (await second).status == 429
+    third = asyncio.ensure_future(stage(call(), busy))
+    busy.end(2)
+    assert [(await each).status for each in (first, third)] == [200, 200]
+
+
+async def test_nothing_is_kept_of_calls_that_wait_no_longer(time: Time) -> None:
+    """However long the one that has the place takes: neither their place in the line nor their timer."""
+    rules = rules_of(bulkhead="{maxConcurrentCalls: 1, maxWaitDuration: 1S}")
+    stage, busy, before = BulkheadStage(rules, pause=time.pause), Busy(), len(asyncio.all_tasks())
+    first, cancelled, *late = _started(stage, busy, 5)
+    await settle()
+    cancelled.cancel()
+    await time.pass_(1)
+    assert [(await each).status for each in late] == [429] * 3
+    ((_, state),) = rules.processors()
+    assert isinstance(state, Bulkhead)
+    assert not state._slots._waiting
+    served = asyncio.ensure_future(stage(call(), busy))
+    await settle()
+    busy.end(2)
+    assert [(await each).status for each in (first, served)] == [200, 200]
+    await settle()
+    assert len(asyncio.all_tasks()) == before
+
+
 async def test_what_the_call_raises_passes_on_and_its_place_is_free() -> None:
     rules = rules_of(bulkhead="{maxConcurrentCalls: 1}")
     stage = BulkheadStage(rules)
@@ -151,7 +180,8 @@ async def test_a_call_that_is_cancelled_at_any_moment_leaves_its_place(who: int,
     for _ in range(turns):
         await asyncio.sleep(0)
     calls[who].cancel()
-    ended = await asyncio.gather(*calls, return_exceptions=True)
+    async with asyncio.timeout(10):
+        ended = await asyncio.gather(*calls, return_exceptions=True)
     assert [reply for reply in ended if not isinstance(reply, asyncio.CancelledError)] == [LocalReply(200)] * (
         4 - calls[who].cancelled()
     )
@@ -181,6 +211,7 @@ async def test_in_a_throng_no_place_is_lost_and_none_is_had_twice(seed: int) -> 
         assert busy.most <= 3
     busy.end(1000)
     await time.pass_(2)
-    await asyncio.gather(*calls, return_exceptions=True)
+    async with asyncio.timeout(10):
+        await asyncio.gather(*calls, return_exceptions=True)
     assert _free(rules) == 3
     assert busy.ended > 10

@@ -85,6 +85,31 @@ async def test_a_call_that_is_cancelled_while_it_waits_gives_its_permit_back(tim
     assert callee.calls == 2
 
 
+async def test_a_call_that_is_cancelled_just_when_its_cycle_begins_gives_its_permit_back(time: Time) -> None:
+    over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    rules = rules_of(rateLimiting="{rate: 1, timeoutDuration: 1000}")
+    stage = RateLimitingStage(rules, clock=time.clock, pause=lambda _: over)
+    await statuses(stage, Callee(), 1)
+    leaving = asyncio.ensure_future(stage(call(), Callee()))
+    await settle()
+    time.now += 1
+    over.set_result(None)
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    assert leaving.cancelled()
+    assert measured(rules, KEY)["available.permissions"] == 1
+
+
+async def test_in_real_time_a_call_waits_for_its_cycle() -> None:
+    stage, callee = (
+        RateLimitingStage(rules_of(rateLimiting="{rate: 1, limitRefreshPeriod: 50, timeoutDuration: 10S}")),
+        Callee(),
+    )
+    began = asyncio.get_running_loop().time()
+    assert await statuses(stage, callee, 3) == [200] * 3
+    assert asyncio.get_running_loop().time() - began >= 0.09
+
+
 async def test_a_change_of_the_rule_begins_anew_and_loses_nobody_who_waits(time: Time) -> None:
     rules = rules_of(rateLimiting="{rate: 1, timeoutDuration: 2000}")
     stage = RateLimitingStage(rules, clock=time.clock, pause=time.pause)
