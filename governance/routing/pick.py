@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from governance.clock import Clock
 from governance.invocation.chain import Proceed
@@ -33,8 +33,8 @@ _REFUSALS = ("faultInjection", "instanceIsolation", "instanceBulkhead")
 
 @dataclass(eq=False, slots=True)
 class _Try:
-    """One try of a call. `earlier` is how many instances were tried before it, `aside` are those that are
-    isolated, and `why` says why there is nobody to call.
+    """One try of a call. `earlier` is how many instances were tried before it, `why` says why there is nobody
+    to call.
     """
 
     invocation: Invocation
@@ -42,7 +42,7 @@ class _Try:
     balancer: Balancer
     instances: Targets
     earlier: int
-    aside: list[Target] = field(default_factory=list)
+    heeds_isolation: bool = True
     why: str = ""
 
     def tried(self, target: Target) -> bool:
@@ -126,34 +126,39 @@ class Pick:
         """Whom to call, one after another while they cannot be reached."""
         if this.earlier:
             yield from self._same_again(this)
-        lot, first = self._drawn(this)
-        shortlist, left = first, this.instances
+        lot, shortlist = self._drawn(this)
+        yield from self._of_lot(this, lot, shortlist)
+        if not this.begun and not this.why:
+            # All are put aside, so that counts for none.
+            this.heeds_isolation = False
+            yield from self._of_lot(this, lot, shortlist)
+
+    def _of_lot(self, this: _Try, lot: Lot, shortlist: Shortlist) -> Iterator[Target]:
+        """Those of a draw. Where all of these are out, it leads to others, as though these were not there."""
         while shortlist.targets:
             yield from self._in_turn(this, shortlist)
             left = self._left(this)
+            if not left:
+                return
             shortlist = this.callee.shortlist_of(left, lot, this.invocation)
-        if left:
-            this.why = shortlist.why
-        elif not this.begun:
-            # All are put aside, so that counts for none.
-            yield from this.aside or first.targets
+        this.why = shortlist.why
 
     def _in_turn(self, this: _Try, shortlist: Shortlist) -> Iterator[Target]:
         """Those of a list that are not put aside; at last those that were tried in earlier tries alone, which are better than nobody."""
-        tried, again = this.invocation.tried, this.earlier > 0
+        tried = this.invocation.tried
+        again = this.earlier > 0 or not this.heeds_isolation
         for target in this.balancer.order(shortlist, self._clock(), again=again):
-            if target.instance_id in tried:
-                continue
-            if self._isolated(this.invocation, target):
-                this.aside.append(target)
-            else:
+            if target.instance_id not in tried and not self._is_aside(this, target):
                 yield target
-        for target in shortlist.targets if again else ():
-            if not this.failed(target) and not self._isolated(this.invocation, target):
+        for target in shortlist.targets if this.earlier else ():
+            if not this.failed(target) and not self._is_aside(this, target):
                 yield target
 
+    def _is_aside(self, this: _Try, target: Target) -> bool:
+        return this.heeds_isolation and self._isolated(this.invocation, target)
+
     def _left(self, this: _Try) -> Targets:
-        return tuple(one for one in this.instances if not this.failed(one) and not self._isolated(this.invocation, one))
+        return tuple(one for one in this.instances if not this.failed(one) and not self._is_aside(this, one))
 
     def _drawn(self, this: _Try) -> tuple[Lot, Shortlist]:
         """A draw with its instances. A repetition draws again while all of these have been tried."""

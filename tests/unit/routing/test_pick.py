@@ -109,6 +109,8 @@ async def test_where_all_are_isolated_all_are_called() -> None:
     callee = Callee(named("a", "b"))
     callee.aside = {"a", "b"}
     assert Counter(await callee.often(10)) == {"a": 5, "b": 5}
+    callee.gone = {"a"}
+    assert set(await callee.often(4)) == {"b"}
 
 
 async def test_isolation_goes_before_the_route_rule() -> None:
