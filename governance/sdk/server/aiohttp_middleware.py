@@ -28,6 +28,8 @@ def governed(inbound: Inbound) -> Middleware:
         )
         reply = await inbound.handle(arrival, run)
         if isinstance(reply, LocalReply):
+            if request.writer.output_size:
+                raise ConnectionError(f"the answer had begun when {reply.by} gave another")
             return web.Response(status=reply.status, body=message_of(reply), content_type="application/json")
         if isinstance(reply, web.HTTPException):
             raise reply

@@ -27,12 +27,12 @@ class GovernedASGI:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        status = 500
+        status, begun = 500, False
 
         async def watched(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun = message["status"], True
             await send(message)
 
         async def run() -> Reply:
@@ -40,7 +40,8 @@ class GovernedASGI:
             return LocalReply(status)
 
         reply = await self._inbound.handle(_arrival(scope), run)
-        if isinstance(reply, LocalReply) and reply.by:
+        # A fallback comes too late for an answer that has begun: the server ends that as it can.
+        if isinstance(reply, LocalReply) and reply.by and not begun:
             await _refuse(reply, send)
 
 
