@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -14,13 +15,14 @@ from governance.rules.access import PREFIX as ACCESS
 from governance.rules.access import AccessPart, read_access
 from governance.rules.darklaunch import DarkLaunch, read_darklaunch
 from governance.rules.gochassis import Marker
+from governance.rules.inside import keys_inside
 from governance.rules.lanes import check_lanes
 from governance.rules.legacy import LegacyKey, Setting, is_plain, legacy_key, read_legacy
 from governance.rules.marker import MatchGroup
 from governance.rules.parsing import ParseError, Position
 from governance.rules.policies import KINDS, Policy, check_window
-from governance.rules.problems import Code, Notes, Path, Problem
-from governance.rules.reading import read_record
+from governance.rules.problems import MOST_PROBLEMS, Code, Notes, Path, Problem, Severity
+from governance.rules.reading import read_record, readers_of
 from governance.rules.routes import RouteRules, read_routes
 from governance.rules.runtimes import Runtime
 from governance.rules.security import SecurityPart, read_security
@@ -81,10 +83,13 @@ def _kind_and_name(rest: str) -> RuleKey | None:
 
 
 def check(key: str, value: str, runtimes: Iterable[Runtime] = (), *, value_type: str = "text") -> Checked:
-    """Check an item. Nothing raises. `runtimes` are those that are registered: warnings name which of them would misread the rule."""
+    """Check an item. Nothing raises. `runtimes` are those that are registered: warnings name which of them would misread the rule.
+
+    Of an item of type yaml or properties, the keys within its text are checked; it is no rule itself.
+    """
     found = rule_key(key)
     if found is None:
-        return Checked(None, _misspelt(key))
+        return Checked(None, _inside(value, value_type, runtimes) if value_type in _FLATTENED else _misspelt(key))
     notes = Notes()
     rule = None
     try:
@@ -103,6 +108,49 @@ def check(key: str, value: str, runtimes: Iterable[Runtime] = (), *, value_type:
         note_support(found.kind, found.prefix, rule, sorted(set(runtimes)), notes)
     problems = tuple(sorted(notes.problems, key=lambda problem: problem.at))
     return Checked(None if notes.failed else rule, problems, notes.places)
+
+
+def _inside(value: str, value_type: str, runtimes: Iterable[Runtime]) -> tuple[Problem, ...]:
+    """The problems of the rules within a text, each where its key stands, up to a number of them; an error is never left out."""
+    who, apart = tuple(runtimes), set[str]()
+    problems: list[Problem] = []
+    for found in keys_inside(value, value_type):
+        whole = _taken_apart(found.key, found.value)
+        if not whole:
+            problems += [_moved(one, found.key, found.at) for one in check(found.key, found.value, who).problems]
+        elif whole not in apart:
+            apart.add(whole)
+            problems += [_moved(one, whole, found.at) for one in _apart()]
+    kept = sorted(problems, key=lambda problem: problem.at)[:MOST_PROBLEMS]
+    if not any(one.severity is Severity.ERROR for one in kept):
+        kept += [one for one in problems if one.severity is Severity.ERROR][:1]
+    return tuple(kept)
+
+
+def _taken_apart(key: str, value: str) -> str:
+    """The key of the rule that a key is a part of, where its fields are keys of their own; empty where the value may be the rule."""
+    head, bracket, _ = key.partition("[")
+    found = rule_key(head)
+    if found is None or found.kind not in (*_NAMED, _GLOBAL) or (not bracket and ":" in value):
+        return ""
+    parent, _, last = head.rpartition(".")
+    record = MatchGroup if found.kind == "matchGroup" else Marker if found.kind == "match" else KINDS.get(found.kind)
+    if record is not None and "." in found.name and last in readers_of(record):
+        return parent
+    return head if bracket else ""
+
+
+def _apart() -> Sequence[Problem]:
+    notes = Notes()
+    notes.error(
+        (), Code.VALUE_TYPE, "the rule is taken apart here, and no client finds it", "write it as a text, after |"
+    )
+    return notes.problems
+
+
+def _moved(problem: Problem, key: str, at: Position) -> Problem:
+    within = f", {problem.at}" if problem.line > 1 else ""
+    return dataclasses.replace(problem, at=at, why=f"{key[:200]}{within}: {problem.why}")
 
 
 def _misspelt(key: str) -> tuple[Problem, ...]:
