@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import orjson
 
+from governance.rules.check import check
 from governance.rules.distribution import Outcome
 from governance.rules.explain import Considered, Routing, Side, explain_consumer, explain_provider
 from governance.rules.marker import Request
@@ -159,11 +161,12 @@ class _Provided:
 
 
 def _explained(question: Question, known: Gathered) -> Mapping[str, object]:
-    consumer, cautions = known.consumer.process(known.drafts)
+    once = cache(check)
+    consumer, cautions = known.consumer.process(known.drafts, once)
     side, routing = explain_consumer(consumer, question.service, question.request, known.instances, question.operation)
     provided: list[_Provided] = []
     for reader in known.providers:
-        process, surprising = reader.process(known.drafts)
+        process, surprising = reader.process(known.drafts, once)
         found = explain_provider(process, consumer, question.request, question.operation)
         same = next((one for one in provided if one.side == found and one.registered == _registered(reader)), None)
         if same is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from governance.rules.check import rule_key
-from governance.rules.explain import Item, Process
+from governance.rules.explain import Check, Item, Process
 from governance.rules.marker import Request
 from governance.rules.runtimes import CHASSIS, Family, Runtime
 from registry.catalog.records import Service
@@ -49,7 +49,7 @@ class Reader:
     service: Service | None
     selection: Selection
 
-    def process(self, drafts: Mapping[str, KeyValue]) -> tuple[Process, Sequence[Caution]]:
+    def process(self, drafts: Mapping[str, KeyValue], check: Check) -> tuple[Process, Sequence[Caution]]:
         """What it makes of the items, and what may surprise in those that are rules. Raises 400001 where they are too large."""
         merged = merge(self.selection)
         items = [
@@ -60,7 +60,7 @@ class Reader:
         facts = self.service.properties if self.service is not None else None
         runtime = runtime_of(self.service) if self.service is not None else None
         client = self.client
-        process = Process(client.service, client.version, client.app, items, facts, runtime)
+        process = Process(client.service, client.version, client.app, items, facts, runtime, check)
         return process, [one for one in merged.cautions if any(rule_key(item.draft.key) for item in one.items)]
 
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from governance.rules.check import check, rule_key
+from governance.rules.check import rule_key
 from governance.rules.distribution import Target
 from governance.rules.explain.access import KINDS as ACCESS
 from governance.rules.explain.access import explain_access, explain_security
-from governance.rules.explain.model import Considered, Item, Process, Read, Routing, Side, Verdict
+from governance.rules.explain.model import Check, Considered, Item, Process, Read, Routing, Side, Verdict
 from governance.rules.explain.policies import explain_policies, unread, wrong
-from governance.rules.explain.routes import ROUTE_RULES, ROUTED, explain_routes
+from governance.rules.explain.routes import ROUTE_RULES, ROUTED, ROUTES, explain_routes
 from governance.rules.explain.settings import Call, explain_settings
 from governance.rules.marker import Request
 from governance.rules.runtimes import Family
 from governance.rules.selection import OwnService
 
 __all__ = [
+    "Check",
     "Considered",
     "Item",
     "Process",
@@ -28,7 +29,7 @@ __all__ = [
     "explain_consumer",
     "explain_provider",
 ]
-_AT_CONSUMER = ("retry", "loadbalance", "instanceIsolation", "instanceBulkhead", "faultInjection")
+_AT_CONSUMER = ("retry", "loadbalance", "instanceIsolation", "instanceBulkhead", "timeLimiter", "faultInjection")
 _OLDER_AT_CONSUMER = (
     "loadbalance",
     "flowcontrol",
@@ -42,13 +43,19 @@ _BEFORE_LIMITS = ("mapper", "contextMapper")
 _AT_PROVIDER = ("identifierRateLimiting", "rateLimiting", "circuitBreaker", "bulkhead")
 _OLDER_AT_PROVIDER = ("flowcontrol", "isolation", "circuitBreaker", "fallback", "fallbackpolicy")
 _MARKER = ("matchGroup",)
+_OF_CONSUMER = frozenset((*_MARKER, *_AT_CONSUMER, *_OLDER_AT_CONSUMER, *ROUTES))
+_OF_PROVIDER = frozenset((*_MARKER, *_BEFORE_LIMITS, *ACCESS, *_AT_PROVIDER, *_OLDER_AT_PROVIDER))
 
 
-def reads_of(process: Process) -> Sequence[Read]:
-    """The items of a process that are rules, checked for its runtime."""
+def _reads(process: Process, kinds: Collection[str], callee: str = "") -> Sequence[Read]:
+    """The items of a process that are rules of some kinds, checked for its runtime; of route rules, those for a callee."""
     runtimes = (process.runtime,) if process.runtime is not None else ()
     keys = ((item, rule_key(item.key)) for item in process.items)
-    return [Read(item, key, check(item.key, item.value, runtimes)) for item, key in keys if key is not None]
+    return [
+        Read(item, key, process.check(item.key, item.value, runtimes), process.runtime)
+        for item, key in keys
+        if key is not None and key.kind in kinds and (key.kind not in ROUTES or key.name in (callee, ""))
+    ]
 
 
 def explain_consumer(
@@ -58,7 +65,7 @@ def explain_consumer(
     asked = replace(
         request, service_name=callee, source=consumer.name, source_tags={**(consumer.facts or {}), **_named(consumer)}
     )
-    reads, own = reads_of(consumer), OwnService(consumer.name, consumer.version)
+    reads, own = _reads(consumer, _OF_CONSUMER, callee), OwnService(consumer.name, consumer.version)
     older = list(explain_settings(reads, _OLDER_AT_CONSUMER, "Consumer", (callee, *operation)))
     rows = (*wrong(reads, _MARKER), *explain_policies(reads, _AT_CONSUMER, asked, own), *older)
     routing = explain_routes(reads, callee, asked, instances)
@@ -87,7 +94,7 @@ def explain_provider(
 ) -> Side:
     """What the callee does with the request. It does not know by which name it was called."""
     asked = replace(request, service_name=None, source=consumer.name)
-    reads, own = reads_of(provider), OwnService(provider.name, provider.version)
+    reads, own = _reads(provider, _OF_PROVIDER), OwnService(provider.name, provider.version)
     facts = {**consumer.facts, **_named(consumer)} if consumer.facts is not None else None
     (lists, listed), (policy, allowed) = explain_access(reads, facts), explain_security(reads, asked)
     caller: Call = (consumer.name, *operation)

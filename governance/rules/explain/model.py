@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Generic
+from typing import Generic, TypeAlias
 
-from governance.rules.check import Checked, RuleKey
+from governance.rules.check import Checked, RuleKey, check
 from governance.rules.distribution import Outcome, Target
 from governance.rules.parsing import Position
 from governance.rules.problems import Problem
@@ -24,9 +24,16 @@ class Item:
     revision: int | None = None
 
 
+Check: TypeAlias = Callable[[str, str, tuple[Runtime, ...]], Checked]
+"""How an item is checked, by key, value and runtimes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A service that reads items: those that it sees, one for each key. `facts` are its properties, None where it is not registered."""
+    """A service that reads items: those that it sees, one for each key. `facts` are its properties, None where it is not registered.
+
+    `check` is for who checks the same items for several processes, which takes time.
+    """
 
     name: str
     version: str = ""
@@ -34,15 +41,17 @@ class Process:
     items: Sequence[Item] = ()
     facts: Mapping[str, str] | None = None
     runtime: Runtime | None = None
+    check: Check = check
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A rule of a process: its item, what its key stands for, and what its value is."""
+    """A rule of a process with a runtime: its item, what its key stands for, and what its value is."""
 
     item: Item
     key: RuleKey
     checked: Checked
+    runtime: Runtime | None = None
 
 
 class Verdict(StrEnum):

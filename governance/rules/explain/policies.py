@@ -10,6 +10,7 @@ from governance.rules.marker import MatchGroup, Request
 from governance.rules.policies import Policy
 from governance.rules.printing import print_rule
 from governance.rules.problems import Code, Severity
+from governance.rules.runtimes import JAVA
 from governance.rules.selection import OwnService, applied
 
 
@@ -29,8 +30,12 @@ def considered(read: Read, verdict: Verdict, why: str, does: str = "") -> Consid
 
 def not_read(read: Read) -> str:
     """Why the runtime of the process that reads a rule does not obey it; empty where it does."""
-    whole = (one for one in read.checked.problems if one.whole and one.code is Code.UNSUPPORTED and one.runtimes)
-    return next((one.text for one in whole), "")
+    java = read.runtime is not None and read.runtime.family in JAVA
+    for one in read.checked.problems:
+        unsupported = one.code is Code.UNSUPPORTED and one.runtimes
+        if one.whole and (unsupported or (one.code is Code.NO_EFFECT and java)):
+            return one.text
+    return ""
 
 
 def wrong(reads: Sequence[Read], kinds: Sequence[str]) -> Iterator[Considered]:
@@ -63,7 +68,7 @@ def explain_policies(
                 yield considered(read, Verdict.APPLIES, group_fit(groups[policy.name], request), _does(policy))
             else:
                 yield considered(read, Verdict.SKIPPED, _why_not(policy, chosen, groups, request, own), _does(policy))
-        yield from wrong(reads, (kind,))
+        yield from wrong([read for read in reads if read.key.legacy is None], (kind,))
 
 
 def _does(policy: Policy) -> str:

@@ -19,7 +19,7 @@ from governance.rules.routes import RouteItem, RouteRule, RouteRules, first_matc
 ROUTE_RULES = ("routeRule", "globalRouteRule")
 ROUTED = "route "
 """How the reason of an outcome begins where an item of the rule led to it."""
-_ROUTES = (*ROUTE_RULES, "darklaunch")
+ROUTES = (*ROUTE_RULES, "darklaunch")
 _ALL = Fraction(1)
 
 
@@ -27,9 +27,9 @@ def explain_routes(
     reads: Sequence[Read], callee: str, request: Request, instances: Sequence[Target]
 ) -> Routing[Target]:
     """Where a request to a callee goes, of which these instances may be chosen."""
-    concerned = [read for read in reads if read.key.kind in _ROUTES and read.key.name in (callee, "")]
-    rules = list(unread(concerned, _ROUTES))
-    own, everyone, launch = (_first(concerned, kind) for kind in _ROUTES)
+    concerned = [read for read in reads if read.key.kind in ROUTES]
+    rules = list(unread(concerned, ROUTES))
+    own, everyone, launch = (_first(concerned, kind) for kind in ROUTES)
     chosen = effective(_routes(own), _routes(everyone))
     used = own if chosen is not None and chosen is _routes(own) else everyone
     rule = None
@@ -42,7 +42,7 @@ def explain_routes(
         rules.append(considered(everyone, Verdict.SKIPPED, why))
     if launch is not None and chosen is not None:
         rules.append(considered(launch, Verdict.SKIPPED, "there are route rules, which go before it"))
-    rules += wrong(concerned, _ROUTES)
+    rules += wrong(concerned, ROUTES)
     if chosen is None and launch is not None and isinstance(launch.checked.rule, DarkLaunch):
         return _launched(launch, launch.checked.rule, request, instances, rules)
     return _routed(rule, chosen, tuple(instances), rules)

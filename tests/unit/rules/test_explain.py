@@ -242,6 +242,26 @@ def test_the_narrowest_of_the_older_keys_holds() -> None:
     assert (narrow.rules[0].does, narrow.notes) == ("force = false", ())
 
 
+def test_older_keys_and_policies_of_one_name_are_told_apart() -> None:
+    values = {
+        "servicecomb.loadbalance.weather.strategy.name": "Fair",
+        "servicecomb.loadbalance.a": "rule: Fair",
+        "servicecomb.circuitBreaker.Consumer.weather.enabled": "perhaps",
+        "servicecomb.circuitBreaker.Provider.enabled": "perhaps",
+        "servicecomb.circuitBreaker.a": "forceOpen: perhaps",
+    }
+    names = [one.name for one in consumed(values)[0].rules]
+    assert names == ["a", "loadbalance.weather.strategy.name", "circuitBreaker.Consumer.weather.enabled"]
+    assert [one.name for one in provided(values).rules] == ["a", "circuitBreaker.Provider.enabled"]
+
+
+def test_a_time_limit_is_obeyed_by_no_java_runtime() -> None:
+    values = {f"{GROUP}a": READS, "servicecomb.timeLimiter.a": "timeoutDuration: 100"}
+    (limit,) = consumed(values, runtime=OLD_CHASSIS)[0].rules
+    assert (limit.verdict, limit.why.startswith("no Java runtime applies a timeLimiter")) == (Verdict.SKIPPED, True)
+    assert consumed(values, runtime=Runtime("waggle-python", "0.1.0"))[0].rules[0].verdict is Verdict.APPLIES
+
+
 _SCOPES = st.sampled_from(["", "weather", "weather.s", "weather.s.o", "other", "ANY", "ANY.s"])
 _PROPERTIES = st.sampled_from(
     [
