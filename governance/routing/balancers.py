@@ -19,7 +19,8 @@ RECOMPUTED = 1000
 SLOW = 0.010
 """Seconds: where no instance takes longer on average, WeightedResponse goes round."""
 _MOST_LATENCIES = 10_000
-_MOST_SESSIONS = 16
+_MOST_LISTS = 100
+"""Lists of one callee that are remembered: as many as a route rule has items at most."""
 
 
 class Balancer(Protocol):
@@ -107,7 +108,7 @@ class WeightedResponse:
         """The weights, each added to those before; nothing where they do not count."""
         sums = self._weights.get(shortlist)
         if sums is None:
-            if len(self._weights) >= _MOST_SESSIONS:
+            if len(self._weights) >= _MOST_LISTS:
                 self._weights.clear()
             sums = self._weights[shortlist] = [*self._found(shortlist.targets)]
         return sums
@@ -185,7 +186,7 @@ class SessionStickiness:
     def _next(self, shortlist: Shortlist, now: float, left: set[str], *, again: bool) -> str:
         names = [one.instance_id for one in self._round.order(shortlist, now, again=again)]
         name = next((name for name in names if name not in left), names[0])
-        if len(self._sessions) >= _MOST_SESSIONS:
+        if len(self._sessions) >= _MOST_LISTS:
             del self._sessions[next(iter(self._sessions))]
         self._sessions[name] = _Session(now)
         return name

@@ -173,7 +173,8 @@ class Pick:
         """The instance of the try before, where the repetition is to be there."""
         tried = this.invocation.tried
         policy = self._rules.book.applied(Retry, this.invocation.request)
-        asked = policy.retry_on_same if policy is not None else self._balancing.retries_on_same(this.invocation)
+        asked = policy.retry_on_same if policy is not None else 0
+        asked = asked or self._balancing.retries_on_same(this.invocation)
         if len(tried) - len(set(tried)) >= asked:
             return
         for target in this.instances:

@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from governance.invocation.invocation import Invocation, LocalReply, Reply
+from governance.routing.balancers import SessionStickiness, WeightedResponse
 from tests.unit.routing.callees import Callee, Instance, UnreachableError, calling, named
 
 RANDOM = {"loadbalance__all": "rule: Random"}
@@ -131,6 +132,27 @@ async def test_a_refusal_before_the_call_tells_nothing_of_the_instance() -> None
     assert Counter(await callee.often(1000))["a"] < 200
 
 
+async def test_of_endless_instances_not_all_latencies_are_kept() -> None:
+    callee = Callee([], **WEIGHTED)
+    for number in range(12_500):
+        callee.instances = (Instance(f"i{number}"),)
+        await callee.once()
+    ((_, state),) = [one for one in callee.rules.processors() if one[0] == "servicecomb.loadbalance.all.weather"]
+    assert isinstance(state, WeightedResponse)
+    assert len(state._latencies) <= 11_000
+
+
+async def test_weights_are_of_the_list_that_a_draw_leads_to() -> None:
+    """Each of many lists has weights of its own."""
+    items = ", ".join(f"{{weight: 5, tags: {{version: '{number}'}}}}" for number in range(20))
+    pairs = [Instance(f"{kind}{number}", str(number)) for number in range(20) for kind in ("fast", "slow")]
+    callee = Callee(pairs, routeRule__weather=f"[{{route: [{items}]}}]", **WEIGHTED)
+    callee.seconds = {one.instance_id: 0.090 if "slow" in one.instance_id else 0.010 for one in pairs}
+    await callee.often(1000)
+    counts = Counter(name[:4] for name in await callee.often(2000))
+    assert counts["slow"] == pytest.approx(200, abs=60)
+
+
 async def test_one_that_is_alone_gets_all_calls_however_slow() -> None:
     callee = Callee(named("a"), **WEIGHTED)
     callee.seconds = {"a": 1.0}
@@ -173,6 +195,16 @@ async def test_a_session_keeps_its_instance_while_others_come_and_go() -> None:
     callee.instances = callee.instances[:-1]
     (second,) = set(await callee.often(5))
     assert second != first
+
+
+async def test_of_endless_sessions_not_all_are_kept() -> None:
+    callee = Callee([], **STICKY)
+    for number in range(250):
+        callee.instances = (Instance(f"i{number}"),)
+        assert await callee.often(2) == [f"i{number}"] * 2
+    ((_, state),) = [one for one in callee.rules.processors() if one[0] == "servicecomb.loadbalance.all.weather"]
+    assert isinstance(state, SessionStickiness)
+    assert len(state._sessions) <= 100
 
 
 async def test_a_session_s_call_that_cannot_reach_its_instance_goes_to_another() -> None:

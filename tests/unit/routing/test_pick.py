@@ -165,7 +165,8 @@ async def test_a_repetition_prefers_one_that_is_not_isolated() -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        {"retry__all": "retryOnSame: 2"},
+        {"retry__all": "retryOnSame: 2", "loadbalance__retryOnSame": "7"},
+        {"retry__all": "maxAttempts: 9", "loadbalance__retryOnSame": "2"},
         {"loadbalance__retryOnSame": "2"},
         {"loadbalance__weather__retryOnSame": "2", "loadbalance__retryOnSame": "0"},
     ],
