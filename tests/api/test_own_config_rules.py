@@ -166,6 +166,24 @@ async def test_a_rule_of_its_own_for_a_service_in_lanes_is_refused(
         await own.ok("PUT", "items", body=changed)
 
 
+async def test_a_gray_release_of_a_service_in_lanes_is_refused(own: OwnConfig, shared_engine: EngineProcess) -> None:
+    domain = f"d{uuid.uuid4().hex[:8]}"
+    own = OwnConfig(own.session, shared_engine.url, "default", domain)
+    gray = OwnConfig(own.session, shared_engine.url, "default", domain)
+    gray.url = f"{shared_engine.url}/waggle/v1/gray-releases/"
+    body = {"service": "weather", **APP, "version": "2.0.0"}
+    async with client_of(shared_engine.url, domain) as registry:
+        for version in ("1.0.0", "2.0.0"):
+            service = await registry.service("weather", appId="mall", version=version)
+            await registry.instance(service, properties={"cas_lane_tag": "base"})
+        await own.put("servicecomb.globalRouteRule", LANES, APP)
+        assert "the service is in lanes" in await gray.refused(400006, "PUT", "one", body=body)
+        await own.ok(
+            "DELETE", "items", ("key", "servicecomb.globalRouteRule"), ("label", "app:mall"), ("label", "environment:")
+        )
+        assert (await gray.ok("PUT", "one", body=body))["action"] == "added"
+
+
 async def test_lists_say_what_is_wrong_with_rules(own: OwnConfig) -> None:
     await own.put("timeout", "2s")
     assert "problems" not in await own.ok("GET", "items")

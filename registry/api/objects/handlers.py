@@ -6,20 +6,20 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from governance.rules.objects.forms import Form, Object, read_item
+from governance.rules.objects.forms import Form, Object, expand, read_item
 from governance.rules.objects.gray import GrayRelease, routes_of
 from governance.rules.objects.items import Item, Place
 from registry.api.call import Call, Reply, json_reply
 from registry.api.checks import flag
 from registry.api.config.history import version_asked, versions_of
-from registry.api.config.problems import problems_of
+from registry.api.config.problems import problems_of, refuse_contradictions
 from registry.api.objects.documents import given_in, merged, place_of
 from registry.api.objects.shown import document, key_of, shown
 from registry.catalog.records import ProviderKey
 from registry.config.edits import Action, Step
 from registry.config.history import Version
 from registry.config.objects import Expected, Stored, objects_of
-from registry.config.records import Draft
+from registry.config.records import ENABLED, Draft
 from registry.engine.versions import running, versions_up
 from registry.errors import ConfigError
 
@@ -41,7 +41,11 @@ class Handlers:
         engine, tenant = call.engine, call.tenant
         items = await engine.read(lambda: engine.config.objects.items(tenant))
         found = await asyncio.to_thread(objects_of, items, tenant, self._form)
-        return json_reply({"objects": [shown(engine.catalog, tenant, stored) for stored in found]})
+        rows = []
+        for stored in found:
+            rows.append(shown(engine.catalog, tenant, stored))
+            await asyncio.sleep(0)  # others are served between any two of many
+        return json_reply({"objects": rows})
 
     async def get_one(self, call: Call) -> Reply:
         """GET one: an object by its names."""
@@ -96,6 +100,8 @@ class Handlers:
         engine, tenant = call.engine, call.tenant
         if isinstance(one, GrayRelease) and not expected.force:
             _check_instances(call, _one(before), one)
+            drafts = [Draft(item.key, item.value, item.labels, status=ENABLED) for item in expand(one)]
+            await refuse_contradictions(call, [Step(Action.CHANGED, None, draft) for draft in drafts])
 
         def command() -> tuple[Sequence[Step], Stored | None]:
             objects = engine.config.objects
