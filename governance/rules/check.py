@@ -14,6 +14,7 @@ from ruamel.yaml.nodes import Node
 from governance.rules.access import PREFIX as ACCESS
 from governance.rules.access import AccessPart, read_access
 from governance.rules.darklaunch import DarkLaunch, read_darklaunch
+from governance.rules.entries import Entries
 from governance.rules.gochassis import Marker
 from governance.rules.inside import keys_inside
 from governance.rules.lanes import check_lanes
@@ -22,6 +23,7 @@ from governance.rules.marker import MatchGroup
 from governance.rules.parsing import ParseError, Position
 from governance.rules.policies import KINDS, Policy, check_window
 from governance.rules.problems import MOST_PROBLEMS, Code, Notes, Path, Problem, Severity
+from governance.rules.properties import Property
 from governance.rules.reading import read_record, readers_of
 from governance.rules.routes import RouteRules, read_routes
 from governance.rules.runtimes import Runtime
@@ -112,15 +114,21 @@ def check(key: str, value: str, runtimes: Iterable[Runtime] = (), *, value_type:
 
 def _inside(value: str, value_type: str, runtimes: Iterable[Runtime]) -> tuple[Problem, ...]:
     """The problems of the rules within a text, each where its key stands, up to a number of them; an error is never left out."""
-    who, apart = tuple(runtimes), set[str]()
-    problems: list[Problem] = []
+    who, apart = tuple(runtimes), dict[str, Position]()
+    checked: list[tuple[Property, Checked]] = []
     for found in keys_inside(value, value_type):
         whole = _taken_apart(found.key, found.value)
-        if not whole:
-            problems += [_moved(one, found.key, found.at) for one in check(found.key, found.value, who).problems]
-        elif whole not in apart:
-            apart.add(whole)
-            problems += [_moved(one, whole, found.at) for one in _apart()]
+        if whole:
+            apart.setdefault(whole, found.at)
+        else:
+            checked.append((found, check(found.key, found.value, who)))
+    problems = [_moved(one, key, at) for key, at in apart.items() for one in _apart()]
+    problems += [_moved(problem, found.key, found.at) for found, one in checked for problem in one.problems]
+    # A part that is in error would be told a second time, as one that its entry lacks.
+    if not any(one.severity is Severity.ERROR for one in problems):
+        entries = Entries(one.rule for _, one in checked)
+        lacking = ((found, problem) for found, one in checked for problem in entries.problems(one.rule))
+        problems += [_moved(problem, found.key, found.at) for found, problem in lacking]
     kept = sorted(problems, key=lambda problem: problem.at)[:MOST_PROBLEMS]
     if not any(one.severity is Severity.ERROR for one in kept):
         kept += [one for one in problems if one.severity is Severity.ERROR][:1]

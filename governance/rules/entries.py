@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from governance.rules import access
 from governance.rules.access import AccessPart
-from governance.rules.problems import Code, Notes
+from governance.rules.problems import Code, Notes, Problem
 from governance.rules.security import SecurityPart
 
 _SPRING = "spring.cloud.servicecomb.webmvc.public-key"
@@ -32,6 +32,13 @@ class Entries:
             notes.warn((), Code.UNPAIRED, why, f"add {entry}.{missing[0]}")
         if isinstance(part, SecurityPart):
             self._note_policy(part, notes)
+
+    def problems(self, rule: object) -> Sequence[Problem]:
+        """The same of any rule; others have none."""
+        notes = Notes()
+        if isinstance(rule, AccessPart | SecurityPart):
+            self.note(rule, notes)
+        return notes.problems
 
     def _note_policy(self, part: SecurityPart, notes: Notes) -> None:
         acls = f"{_SPRING}.acls"

@@ -45,6 +45,22 @@ def test_lists_of_spring_are_checked_where_they_stand() -> None:
     assert _said(LISTS.replace("*edge*", "edge*").replace("get", "GET")) == []
 
 
+def test_what_an_entry_of_a_list_lacks_is_told() -> None:
+    lacking = (
+        LISTS.replace("*edge*", "edge*")
+        .replace("method: get, ", "")
+        .replace("                propertyName: serviceName\n", "")
+    )
+    begin = "add spring.cloud.servicecomb.webmvc.public-key"
+    assert _said(lacking) == [
+        (8, 17, "warning", f"{begin}.access-control.white[0].propertyName"),
+        (9, 17, "warning", f"{begin}.access-control.white[0].propertyName"),
+        (11, 13, "warning", f"{begin}.acls.action.allow[0].consumer, method, uri"),
+        (14, 20, "warning", f"{begin}.acls.action.allow[0].method"),
+        (14, 38, "warning", f"{begin}.acls.action.allow[0].method"),
+    ]
+
+
 def test_a_rule_within_a_text_is_checked_with_the_line_that_is_its_own() -> None:
     value = "servicecomb:\n  retry:\n    orders: |\n      order: 1\n      maxAttempts: 0\n"
     (problem,) = check("a", value, value_type="yaml").problems
