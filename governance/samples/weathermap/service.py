@@ -15,6 +15,7 @@ from governance.samples.weathermap.data import Almanac
 from governance.sdk import Microservice, ServiceSettings, SettingsError, until_stopped
 
 APP = "weathermap"
+_CALLERS = ("edge-service", "fusionweather")
 log = logger(__name__)
 
 
@@ -32,6 +33,8 @@ def settings_for(name: str, version: str, host: str, port: int, engine: str, sch
     """The settings of one of the sample's services."""
     given: dict[str, object] = {"app": APP, "name": name, "endpoints": (f"rest://{host}:{port}",)}
     given |= {"schemas": {name: schema} if schema else {}, "heartbeat_interval": 10.0, "pull_interval": 15.0}
+    # Who calls others proves who it is, so that their access lists know it.
+    given["sign_calls"] = name in _CALLERS
     if not os.environ.get("CAS_INSTANCE_VERSION"):
         given["version"] = version
     if engine:
@@ -44,6 +47,21 @@ async def latency(environ: Mapping[str, str]) -> None:
     milliseconds = environ.get("LATENCY", "0")
     if milliseconds.isdigit() and int(milliseconds):
         await asyncio.sleep(int(milliseconds) / 1000)
+
+
+class Failures:
+    """FAILURES: the percentage of calls that fail with 503, spread evenly; with 50 it is every second one."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        given = environ.get("FAILURES", "0")
+        self._percentage = min(int(given), 100) if given.isdecimal() else 0
+        self._calls = 0
+
+    def next(self) -> None:
+        """Count a call. Raises `HTTPServiceUnavailable` where it is one that fails."""
+        before, self._calls = self._calls, self._calls + 1
+        if self._calls * self._percentage // 100 > before * self._percentage // 100:
+            raise web.HTTPServiceUnavailable(text='{"error":"failed on purpose"}', content_type="application/json")
 
 
 def served_by(service: Microservice) -> dict[str, str]:

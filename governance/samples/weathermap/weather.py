@@ -7,14 +7,17 @@ from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
-from governance.samples.weathermap.service import almanac, city_of, health, latency, served_by
+from governance.samples.weathermap.service import Failures, almanac, city_of, health, latency, served_by
 from governance.sdk import Microservice, governed
 
 
 def _app(path: str, service: Microservice, answer: Callable[[str], Mapping[str, object]]) -> web.Application:
+    failures = Failures(os.environ)
+
     async def show(request: web.Request) -> web.Response:
         city = city_of(request)
         await latency(os.environ)
+        failures.next()
         return web.json_response({**answer(city), "servedBy": served_by(service)})
 
     app = web.Application(middlewares=[governed(service.inbound)])

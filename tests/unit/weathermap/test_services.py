@@ -56,6 +56,19 @@ async def test_latency_makes_a_service_slow(monkeypatch: pytest.MonkeyPatch) -> 
         assert loop.time() - begun >= 0.15
 
 
+@pytest.mark.parametrize(
+    ("percentage", "failed"), [("50", [2, 4, 6]), ("34", [3, 6]), ("100", [1, 2, 3, 4, 5, 6]), ("x", [])]
+)
+async def test_failures_fail_a_share_of_the_calls(
+    monkeypatch: pytest.MonkeyPatch, percentage: str, failed: list[int]
+) -> None:
+    monkeypatch.setenv("FAILURES", percentage)
+    async with running_app(forecast(Service())) as url:  # type: ignore[arg-type]
+        answers = [await get(f"{url}/forecast/show", city="Berlin") for _ in range(6)]
+    assert [number for number, answer in enumerate(answers, 1) if answer[0] != 200] == failed
+    assert all(answers[number - 1] == (503, {"error": "failed on purpose"}) for number in failed)
+
+
 async def test_fusionweather_puts_both_together() -> None:
     asked: list[str] = []
 
@@ -139,6 +152,8 @@ def test_a_services_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.endpoints == ("rest://127.0.0.1:13090",)
     assert settings.addresses == ("http://a:1", "http://b:2")
     assert list(settings.schemas) == ["weather"]
+    assert not settings.sign_calls
+    assert settings_for("fusionweather", "0.0.2", "127.0.0.1", 13092, "", "").sign_calls
     monkeypatch.setenv("CAS_INSTANCE_VERSION", "1.0")
     monkeypatch.setenv("PAAS_CSE_SC_ENDPOINT", "http://c:3")
     monkeypatch.setenv("SERVICECOMB_INSTANCE_PROPS", "cas_lane_tag:gray")
