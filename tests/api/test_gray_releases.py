@@ -374,6 +374,23 @@ async def test_a_member_that_is_null_has_its_default_again(gray: ObjectClient) -
     assert (await gray.put(baseline=None))["object"]["baseline"] == ["1.0.0", "1.1.0"], "those that are up"
 
 
+@pytest.mark.parametrize(
+    "reason", ["a\u2028b\x85c", "\x7f", "\x00", "null", "~", "a: b # c", "\U0001f525", "x\n\ty", '"', " "]
+)
+async def test_any_text_is_kept_as_it_is(gray: ObjectClient, reason: str) -> None:
+    answer = await gray.put(version="2.0.0", reason=reason, headers={reason: {"exact": reason}})
+    assert answer["object"]["reason"] == reason
+    assert answer["outcome"][0]["headers"] == {reason: {"exact": reason}}
+    assert (await gray.put(minCalls=7))["object"] == {**answer["object"], "minCalls": 7}
+    assert not (await gray.ok("GET", "/one"))["drifted"]
+
+
+@pytest.mark.parametrize("depth", [90, 300, 900])
+async def test_a_body_that_is_nested_deeply_is_refused(gray: ObjectClient, depth: int) -> None:
+    nested = b'{"a":' * depth + b"1" + b"}" * depth
+    await gray.body_refused(b'{"service":"weather","app":"mall","version":"2","baseline":["1"],"headers":%b}' % nested)
+
+
 async def test_runtimes_that_would_misread_the_rule_are_named(shared_engine: EngineProcess) -> None:
     async with aiohttp.ClientSession() as session, client_of(shared_engine.url, "mixed") as registry:
         gray = ObjectClient(session, shared_engine.url, "gray-releases", {"service": "weather", "app": "mall"})

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-
-import orjson
 
 from governance.rules.objects.forms import GRAY, LONGEST, Form, Object, read
 from governance.rules.objects.gray import RUNNING
@@ -56,11 +55,19 @@ def merged(form: Form, before: Object | None, given: Mapping[str, object], basel
     members = {name: value for name, value in {**there, **given}.items() if value is not None}
     if form is GRAY and not members.get("baseline"):
         raise ConfigError(400001, "baseline is missing, and no other version is up: name the versions that run now")
-    found, problems = read(form, orjson.dumps(members).decode())
+    found, problems = read(form, _yaml(members))
     errors = [problem.text for problem in problems if problem.severity is Severity.ERROR]
     if found is None:
         raise ConfigError(400001, "; ".join(errors)[:2000])
     return found
+
+
+def _yaml(members: Mapping[str, object]) -> str:
+    """JSON that is YAML as well: breaks of lines that YAML knows and JSON does not are written as escapes."""
+    try:
+        return json.dumps(members).replace("\x7f", "\\u007f")
+    except RecursionError as error:
+        raise ConfigError(400001, "the body is nested too deeply") from error
 
 
 def _released(
