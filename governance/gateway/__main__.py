@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvloop
 
-from governance.gateway.process import run_gateway
+from governance.gateway.process import GatewayProcess
 from governance.gateway.sources import GatewayConfigError, load
 from governance.sdk import SettingsError
 
@@ -29,10 +30,14 @@ def main(
         if check:
             typer.echo(f"{config} is in order: {len(loaded.routes)} routes, {len(loaded.upstreams)} upstreams")
             return
-        uvloop.run(run_gateway(config, loaded))
+        uvloop.run(GatewayProcess(loaded, path=config).run(_ready))
     except (OSError, GatewayConfigError, SettingsError) as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(1) from error
+
+
+def _ready(addresses: Mapping[str, str]) -> None:
+    print("gateway ready", addresses["listen"], addresses["admin"], flush=True)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 
 from ruamel.yaml.nodes import Node, ScalarNode
 
+from governance.rules.check import check, rule_key
 from governance.rules.conditions import MARKER, Condition, condition
 from governance.rules.marker import methods
 from governance.rules.parsing import ParseError
-from governance.rules.problems import Code, Notes, Path, Problem
+from governance.rules.problems import Code, Notes, Path, Problem, Severity
 from governance.rules.reading import (
     by,
     duration,
@@ -26,7 +27,6 @@ from governance.rules.reading import (
     text,
     whole,
 )
-from governance.rules.routes import RouteRules, read_routes
 from governance.rules.yaml_nodes import compose
 
 Network: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
@@ -124,21 +124,12 @@ def _group(node: Node, notes: Notes, path: Path) -> Group | None:
     return read_record(Group, node, notes, path)
 
 
-def _rules(node: Node, notes: Notes, path: Path) -> RouteRules | None:
-    """Route rules notes its places from the begin of a text of its own, so it gets notes of its own."""
-    inner = Notes()
-    rules = read_routes(None, node, inner)
-    notes.problems += inner.problems
-    return None if inner.failed else rules
-
-
 @dataclass(frozen=True, slots=True)
 class Upstream:
     """Servers that do not register: one kind of them, or groups that route rules choose among."""
 
     addresses: tuple[Address, ...] = field(default=(), metadata=by(_ADDRESSES))
     groups: Mapping[str, Group] = field(default_factory=dict, metadata=by(mapping_by(_group, empty=False)))
-    rules: RouteRules | None = field(default=None, metadata=by(_rules))
 
 
 def _upstream(node: Node, notes: Notes, path: Path) -> Upstream | None:
@@ -229,6 +220,8 @@ class GatewayConfig:
     access_log: bool = field(default=True, metadata=by(flag))
     upstreams: Mapping[str, Upstream] = field(default_factory=dict, metadata=by(mapping_by(_upstream)))
     routes: tuple[Route, ...] = field(default=(), metadata=by(list_of(_route)))
+    rules: Mapping[str, str] = field(default_factory=dict, metadata=by(mapping_by(some_text)))
+    """Items of the rule language by their keys; an item of the engine with the same key goes before."""
 
 
 def read_config(written: str, *, registered: bool = False) -> tuple[GatewayConfig | None, tuple[Problem, ...]]:
@@ -265,6 +258,22 @@ def _check(config: GatewayConfig, notes: Notes, *, registered: bool) -> None:
         if label(route) in names:
             notes.error(path, Code.TWICE, f"two routes are called {label(route)[:100]}", "give them different names")
         names.add(label(route))
+    _check_rules(config.rules, notes)
+
+
+def _check_rules(rules: Mapping[str, str], notes: Notes) -> None:
+    """What is wrong within an item is told with its place there."""
+    for key, written in rules.items():
+        if rule_key(key) is None:
+            notes.error(
+                ("rules", key),
+                Code.KEY,
+                f"{key[:100]} is the key of no rule",
+                "write one such as servicecomb.rateLimiting.all",
+            )
+        for problem in check(key, written).problems:
+            note = notes.error if problem.severity is Severity.ERROR else notes.warn
+            note(("rules", key), problem.code, f"in its text, {problem.at}: {problem.why}", problem.instead)
 
 
 def label(route: Route) -> str:

@@ -40,12 +40,11 @@ class Governor(Protocol):
 class Core:
     """One gateway, without its listeners."""
 
-    def __init__(
-        self, config: GatewayConfig, *, local: Mapping[str, Local] | None = None, clock: Clock = time.monotonic
-    ) -> None:
+    def __init__(self, config: GatewayConfig, *, clock: Clock = time.monotonic) -> None:
         self.config = config
         self.limits: Limits = config.limits
-        self.local = local or {}
+        self.local: Mapping[str, Local] = {}
+        """What this process answers itself where no route fits, by path."""
         self.now = clock
         self.pool = Pool(most=self.limits.upstream_connections, patience=self.limits.connect_timeout / 1000)
         self.tally = Tally()
@@ -126,14 +125,18 @@ class Core:
         if self.governor is not None:
             await self.governor.govern(exchange, entry)
 
+    def choice(self, upstream: str) -> UpstreamChoice | None:
+        """The servers of an upstream; None where there is none of that name any more."""
+        return self.choices.get(upstream)
+
     def choose(self, entry: Entry, exchange: Exchange) -> Server | None:
         """The server of an upstream for a request."""
-        choice = self.choices.get(entry.route.upstream)
-        return choice.choose(lambda: exchange.request, exchange.tried) if choice is not None else None
+        choice = self.choice(entry.route.upstream)
+        return choice.choose(exchange.tried) if choice is not None else None
 
     def avoid(self, entry: Entry, server: Server) -> None:
         """A server could not be connected to."""
-        choice = self.choices.get(entry.route.upstream)
+        choice = self.choice(entry.route.upstream)
         if choice is not None:
             choice.avoid(server)
 
@@ -168,7 +171,6 @@ class Core:
         for client in tuple(self.clients):
             client.sweep(now)
         self.pool.sweep(now)
-        self.access_log.flush()
 
     async def empty(self) -> None:
         """Wait until no client is there."""

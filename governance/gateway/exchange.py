@@ -10,12 +10,13 @@ of an answer has been relayed, can the request be sent again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from governance.gateway.forwarding import framed, header_lines, local_reply, reply_head, request_head
 from governance.gateway.heads import UNTIL_CLOSE, AnswerHead, BadHeadError, Block, Line, hostname
 from governance.gateway.table import Entry, PathOf, path_of
+from governance.invocation.context import written
 from governance.logs import logger
 from governance.rules.marker import Request
 
@@ -55,6 +56,7 @@ class Exchange:
         "_request",
         "_reusable",
         "_server",
+        "_stale",
         "_task",
         "_touched",
         "_tries",
@@ -92,6 +94,8 @@ class Exchange:
         self._relayed = False
         self._reusable = False
         self._endless = False
+        self._stale = False
+        """Whether a connection that was used before has failed before an answer: the server has closed it meanwhile."""
 
     # From the client.
 
@@ -176,8 +180,19 @@ class Exchange:
 
     @property
     def replayable(self) -> bool:
-        """Whether the request can be sent again, as far as one can say in advance."""
+        """Whether the request can be sent again: nothing was sent yet, or it does no harm, and the whole body will be there."""
+        if self._tries == 0:
+            return True
         return self._again and self.idempotent and 0 <= self.block.length <= self._core.limits.replay_bytes
+
+    @property
+    def path_that_goes_on(self) -> str:
+        """The path that the server is asked for, without the query."""
+        if self._entry is None or self._path is None:
+            return ""
+        if self._entry.route.rewrite is None:
+            return self._path.plain
+        return self._entry.target(self._path).partition(b"?")[0].decode("ascii")
 
     def _send_on(self, entry: Entry) -> None:
         server = self._core.choose(entry, self)
@@ -215,21 +230,35 @@ class Exchange:
             return
         self._send(entry, connection, server)
 
-    async def once(self, entry: Entry, server: Server, context: dict[str, str]) -> AnswerHead:
+    async def once(self, entry: Entry, server: Server, context: Mapping[str, str]) -> AnswerHead:
         """Send the request and wait for the head of the answer, which is held. Raises `OSError`, also where it cannot be repeated."""
         self._drop_upstream()
         self._held = None
         if not self._again:
             raise ConnectionError("the body is not there any more, so the request cannot be sent again")
-        connection = self._core.pool.take(server) or await self._core.pool.connect(server)
+        connection = self._core.pool.take(server)
+        if connection is not None:
+            try:
+                return await self._asked(entry, connection, server, context)
+            except ConnectionError:
+                if not (self._stale and self.idempotent and self._again):
+                    raise
+        return await self._asked(entry, await self._core.pool.connect(server), server, context)
+
+    async def _asked(
+        self, entry: Entry, connection: UpstreamConnection, server: Server, context: Mapping[str, str]
+    ) -> AnswerHead:
         self._waiter = asyncio.get_running_loop().create_future()
-        self._send(entry, connection, server, header_lines(context))
+        self._send(entry, connection, server, header_lines(written(context)))
         try:
             return await self._waiter
+        except BaseException:
+            self._drop_upstream()
+            raise
         finally:
             self._waiter = None
 
-    def _send(self, entry: Entry, connection: UpstreamConnection, server: Server, more: bytes = b"") -> None:
+    def _send(self, entry: Entry, connection: UpstreamConnection, server: Server, context: bytes | None = None) -> None:
         if self._path is None:
             return
         self._tries += 1
@@ -241,7 +270,8 @@ class Exchange:
         head = request_head(self.line, self.block, entry.target(self._path), host, ways, server)
         bodiless = self.line.method == b"HEAD"
         body = self._body
-        connection.send(self, b"%b%b\r\n%b" % (head, more, body), bodiless=bodiless, unframed=self.line.old)
+        said = self.block.context if context is None else context
+        connection.send(self, b"%b%b\r\n%b" % (head, said, body), bodiless=bodiless, unframed=self.line.old)
         if body and len(body) > self._core.limits.replay_bytes:
             self._forget_body()
         self._client.resume()
@@ -320,9 +350,11 @@ class Exchange:
 
     def broken(self, error: OSError, *, untouched: bool) -> None:
         """See `Receiver`."""
-        self._upstream = None
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(error)
+        upstream, self._upstream = self._upstream, None
+        self._stale = untouched and upstream is not None and upstream.used
+        if self._waiter is not None:
+            if not self._waiter.done():
+                self._waiter.set_exception(error)
         elif self._relayed or self._entry is None:
             # What has come looks like the beginning of a good answer: only the cut says that it is not whole.
             self._client.cut()

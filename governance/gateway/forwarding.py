@@ -76,7 +76,7 @@ def reply_head(head: AnswerHead, *, old: bool, close: bool) -> bytes:
 
 def local_reply(status: int, text: str, *, close: bool, bodiless: bool = False) -> bytes:
     """An answer that the gateway gives itself."""
-    body = orjson.dumps({"error": text.encode("utf-8", "replace").decode()})
+    body = orjson.dumps({"message": text.encode("utf-8", "replace").decode()}) if text else b""
     return ready_reply(status, body, "application/json", close=close, bodiless=bodiless)
 
 

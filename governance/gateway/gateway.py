@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from governance.clock import Pause, pause_for
 from governance.gateway.config import GatewayConfig, Tls
-from governance.gateway.core import Core, Local
+from governance.gateway.core import Core
 from governance.gateway.downstream import ClientConnection
 from governance.gateway.metrics import GatewayCollector
 from governance.logs import logger
@@ -25,10 +25,8 @@ log = logger(__name__)
 class Gateway:
     """One gateway: `async with gateway.listening():` serves, and drains when the block ends."""
 
-    def __init__(
-        self, config: GatewayConfig, *, local: Mapping[str, Local] | None = None, pause: Pause = pause_for
-    ) -> None:
-        self.core = Core(config, local=local)
+    def __init__(self, config: GatewayConfig, *, pause: Pause = pause_for) -> None:
+        self.core = Core(config)
         self.metrics = CollectorRegistry()
         self.metrics.register(GatewayCollector(self.core))
         self.addresses: dict[str, str] = {}
@@ -62,7 +60,7 @@ class Gateway:
             finally:
                 sweeping.cancel()
                 self.core.pool.close()
-                self.core.access_log.flush()
+                self.core.access_log.close()
 
     @contextlib.asynccontextmanager
     async def _front(self) -> AsyncIterator[None]:

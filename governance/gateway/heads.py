@@ -15,6 +15,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
+from governance.invocation.context import CHASSIS_HEADER, LANE_HEADERS, SPRING_HEADER
+
 CHUNKED = -1
 """Stands for a length that is told chunk by chunk."""
 UNTIL_CLOSE = -2
@@ -39,9 +41,8 @@ _HOP = frozenset(
     b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade".split()
 )
 _WRITTEN_HERE = frozenset(b"host content-length expect x-forwarded-for x-forwarded-proto x-forwarded-host".split())
-_ONLY_TRUSTED = frozenset(
-    b"x_cse_canary x-cse-canary x-cse-context x-invocation-context forwarded x-real-ip x-forwarded-port x-forwarded-prefix".split()
-)
+_CONTEXT = frozenset(name.encode() for name in (CHASSIS_HEADER, SPRING_HEADER, *LANE_HEADERS))
+_ONLY_TRUSTED = _CONTEXT | frozenset(b"forwarded x-real-ip x-forwarded-port x-forwarded-prefix".split())
 """What a client could lie with: who it is, in which lane, and what a service before has said."""
 _HOP_AND_TOKENS = _HOP | {b"close"}
 _BODILESS = frozenset((204, 304))
@@ -70,11 +71,14 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The header fields of a request. `length` is the body's, or `CHUNKED`. `passed` are the lines that go on, each with its end."""
+    """The header fields of a request. `length` is the body's, or `CHUNKED`. `passed` are the lines that go on, each with its end;
+    those of a call's context are apart from them.
+    """
 
     host: bytes | None
     length: int
     passed: bytes
+    context: bytes = b""
     close: bool = False
     keep_alive: bool = False
     websocket: bool = False
@@ -155,13 +159,15 @@ def read_block(data: bytes, *, trusted: bool) -> Block:
     if host is not None and not _HOST.fullmatch(host):
         raise BadHeadError("Host is not a host")
     websocket = b"upgrade" in tokens and single.get(b"upgrade", b"").lower() == b"websocket"
-    drop = _HOP | _WRITTEN_HERE | tokens | (frozenset() if trusted else _ONLY_TRUSTED)
+    drop = _HOP | _WRITTEN_HERE | tokens | (_CONTEXT if trusted else _ONLY_TRUSTED)
+    said = [pair for pair in pairs if trusted and pair[0].lower() in _CONTEXT]
     passed = b"".join(b"%s: %s\r\n" % (name, value) for name, value in pairs if name.lower() not in drop)
     ways = _ways(pairs) if trusted else {}
     return Block(
         host=host,
         length=_length(single, CHUNKED),
         passed=passed + _VIA,
+        context=b"".join(b"%b: %b\r\n" % pair for pair in said),
         close=b"close" in tokens,
         keep_alive=b"keep-alive" in tokens,
         websocket=websocket,

@@ -60,6 +60,7 @@ class GatewayCollector(Collector):
         yield _gauge("gateway_clients", "Connections of clients", len(core.clients))
         yield _counter("gateway_unreadable", "Requests that are no HTTP", core.unreadable)
         yield _counter("gateway_refused", "Connections beyond the most", core.refused)
+        yield _counter("gateway_log_lines_lost", "Lines of the access log that nobody took", core.access_log.lost)
         yield self._pool()
 
     def _requests(self) -> Metric:

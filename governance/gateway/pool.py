@@ -15,8 +15,8 @@ _IDLE_SECONDS = 30.0
 """Shorter than servers keep theirs: one that closes just then costs a request that must not be repeated."""
 
 
-class FullError(ConnectionError):
-    """A server has as many connections as it may have."""
+class UnsentError(ConnectionError):
+    """A server could not be connected to, or has as many connections as it may have: nothing was sent."""
 
 
 @dataclass(slots=True)
@@ -47,10 +47,10 @@ class Pool:
         return None
 
     async def connect(self, server: Server) -> UpstreamConnection:
-        """A new connection. Raises `OSError`, of which `FullError` and `TimeoutError` are two."""
+        """A new connection. Raises `UnsentError`."""
         lane = self._lanes.setdefault(server.key, _Lane())
         if lane.open >= self._most:
-            raise FullError(f"{server.instance_id} has {lane.open} connections")
+            raise UnsentError(f"{server.instance_id} has {lane.open} connections")
         lane.open += 1
         context = self._context() if server.secure else None
         name = server.host if context is not None else None
@@ -63,6 +63,9 @@ class Pool:
                     ssl=context,
                     server_hostname=name,
                 )
+        except OSError as error:
+            self.lost(server)
+            raise UnsentError(f"{server.instance_id}: {str(error) or 'no connection in time'}") from error
         except BaseException:
             self.lost(server)
             raise

@@ -51,7 +51,7 @@ def load(path: Path) -> GatewayConfig:
 class Sources:
     """Puts the file and the item together. `obey` is given each configuration that holds; what does not changes nothing and is logged."""
 
-    def __init__(self, path: Path, config: GatewayConfig, obey: Callable[[GatewayConfig], None]) -> None:
+    def __init__(self, path: Path | None, config: GatewayConfig, obey: Callable[[GatewayConfig], None]) -> None:
         self._path = path
         self._file = config
         self._item: GatewayConfig | None = None
@@ -60,7 +60,7 @@ class Sources:
         self._obey = obey
 
     def item(self, text: str | None) -> None:
-        """The engine's item is this now; None where there is none. Its routes and upstreams take the place of the file's."""
+        """The engine's item is this now; None where there is none. Its routes, upstreams and rules take the place of the file's."""
         if text == self._item_text:
             return
         self._item_text = text
@@ -75,7 +75,9 @@ class Sources:
         self._obey(self.current)
 
     def reload(self) -> None:
-        """Read the file again."""
+        """Read the file again, where there is one."""
+        if self._path is None:
+            return
         self._seen = self._mark()
         try:
             config = load(self._path)
@@ -98,10 +100,14 @@ class Sources:
         """What counts now."""
         if self._item is None:
             return self._file
-        return dataclasses.replace(self._file, routes=self._item.routes, upstreams=self._item.upstreams)
+        return dataclasses.replace(
+            self._file, routes=self._item.routes, upstreams=self._item.upstreams, rules=self._item.rules
+        )
 
     def _mark(self) -> tuple[int, int, int] | None:
         """What is different when the file is; None while it is not there, as between two steps of an editor."""
+        if self._path is None:
+            return None
         try:
             facts = os.stat(self._path)  # noqa: PTH116  one call of the system, on a path that may change its kind
         except OSError:
