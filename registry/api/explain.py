@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import orjson
 
-from governance.rules.check import check
 from governance.rules.distribution import Outcome
 from governance.rules.explain import Considered, Routing, Side, explain_consumer, explain_provider
 from governance.rules.marker import Request
@@ -161,12 +159,11 @@ class _Provided:
 
 
 def _explained(question: Question, known: Gathered) -> Mapping[str, object]:
-    once = cache(check)
-    consumer, cautions = known.consumer.process(known.drafts, once)
+    consumer, cautions = known.consumer.process(known.drafts, known.scene.checks)
     side, routing = explain_consumer(consumer, question.service, question.request, known.instances, question.operation)
     provided: list[_Provided] = []
     for reader in known.providers:
-        process, surprising = reader.process(known.drafts, once)
+        process, surprising = reader.process(known.drafts, known.scene.checks)
         found = explain_provider(process, consumer, question.request, question.operation)
         same = next((one for one in provided if one.side == found and one.registered == _registered(reader)), None)
         if same is None:

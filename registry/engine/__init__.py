@@ -54,7 +54,7 @@ class Engine:
         self.ledger = Ledger()
         self.catalog = Catalog(limits, lambda: uuid.uuid4().hex, self.ledger)
         self.config = Config(self.ledger, options.quota_config, check_values=options.config_check_values)
-        self.checked_items = CheckedItems(2 * options.quota_config)
+        self.checked_items = CheckedItems(4 * options.quota_config)
         self.journal = journal
         self.stream = Stream()
         self.alarms = Alarms()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from governance.rules.check import rule_key
-from governance.rules.explain import Check, Item, Process
+from governance.rules.check import Checked, check, rule_key
+from governance.rules.explain import Item, Process
 from governance.rules.marker import Request
 from governance.rules.runtimes import CHASSIS, Family, Runtime
 from registry.catalog.records import Service
@@ -16,7 +16,7 @@ from registry.config.preview import Caution, merge
 from registry.config.records import ENABLED, Draft, KeyValue
 from registry.config.rules import ANY_KEY, check_draft
 from registry.engine import Engine
-from registry.engine.rules import Registered, Scene, TaggedInstance, registered, tagged
+from registry.engine.rules import CheckedItems, Registered, Scene, TaggedInstance, registered, tagged
 from registry.engine.runtimes import runtime_of
 from registry.errors import ConfigError
 
@@ -49,9 +49,17 @@ class Reader:
     service: Service | None
     selection: Selection
 
-    def process(self, drafts: Mapping[str, KeyValue], check: Check) -> tuple[Process, Sequence[Caution]]:
+    def process(self, drafts: Mapping[str, KeyValue], checks: CheckedItems) -> tuple[Process, Sequence[Caution]]:
         """What it makes of the items, and what may surprise in those that are rules. Raises 400001 where they are too large."""
         merged = merge(self.selection)
+        sources = {one.key: one.source.item for one in merged.properties if one.source.item.key_id not in drafts}
+
+        def checked(key: str, value: str, runtimes: tuple[Runtime, ...]) -> Checked:
+            item = sources.get(key)
+            if item is None or (item.draft.key, item.draft.value) != (key, value) or item.draft.value_type != "text":
+                return check(key, value, runtimes)
+            return checks.check(f"{item.key_id} {', '.join(map(str, runtimes))}", item.draft, runtimes)
+
         items = [
             Item(one.key, one.source.value, one.source.item.draft.labels, _revision(one.source.item, drafts))
             for one in merged.properties
@@ -60,7 +68,7 @@ class Reader:
         facts = self.service.properties if self.service is not None else None
         runtime = runtime_of(self.service) if self.service is not None else None
         client = self.client
-        process = Process(client.service, client.version, client.app, items, facts, runtime, check)
+        process = Process(client.service, client.version, client.app, items, facts, runtime, checked)
         return process, [one for one in merged.cautions if any(rule_key(item.draft.key) for item in one.items)]
 
 

@@ -17,21 +17,24 @@ from registry.engine.runtimes import runtimes_of
 
 
 class CheckedItems:
-    """Checks items, each once: a check is good until its item or the registered runtimes change. It keeps `most` of them."""
+    """Checks items, each once: a check is good until its item or the runtimes change. It keeps `most` of them.
+
+    An item has the name of its id; where one runtime alone counts, that follows.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._kept: dict[str, tuple[Draft, Sequence[Runtime], Checked]] = {}
 
-    def check(self, key_id: str, draft: Draft, runtimes: Sequence[Runtime]) -> Checked:
-        """The check of a draft that has this id. Threads may ask at the same time."""
-        kept = self._kept.get(key_id)
+    def check(self, name: str, draft: Draft, runtimes: Sequence[Runtime]) -> Checked:
+        """The check of the draft that has this name now. Threads may ask at the same time."""
+        kept = self._kept.get(name)
         if kept is not None and kept[0] is draft and kept[1] == runtimes:
             return kept[2]
         found = check(draft.key, draft.value, runtimes, value_type=draft.value_type)
         if len(self._kept) >= self._most:
             self._kept.clear()
-        self._kept[key_id] = draft, runtimes, found
+        self._kept[name] = draft, runtimes, found
         return found
 
 

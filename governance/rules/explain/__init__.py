@@ -9,7 +9,7 @@ from governance.rules.check import rule_key
 from governance.rules.distribution import Target
 from governance.rules.explain.access import KINDS as ACCESS
 from governance.rules.explain.access import explain_access, explain_security
-from governance.rules.explain.model import Check, Considered, Item, Process, Read, Routing, Side, Verdict
+from governance.rules.explain.model import Considered, Item, Process, Read, Routing, Side, Verdict
 from governance.rules.explain.policies import explain_policies, unread, wrong
 from governance.rules.explain.routes import ROUTE_RULES, ROUTED, ROUTES, explain_routes
 from governance.rules.explain.settings import Call, explain_settings
@@ -18,7 +18,6 @@ from governance.rules.runtimes import Family
 from governance.rules.selection import OwnService
 
 __all__ = [
-    "Check",
     "Considered",
     "Item",
     "Process",

@@ -32,7 +32,7 @@ Check: TypeAlias = Callable[[str, str, tuple[Runtime, ...]], Checked]
 class Process:
     """A service that reads items: those that it sees, one for each key. `facts` are its properties, None where it is not registered.
 
-    `check` is for who checks the same items for several processes, which takes time.
+    `check` is for who has checked its items before, which takes time.
     """
 
     name: str
