@@ -64,7 +64,7 @@ class Callee:
     def _obey(self, book: Rulebook) -> None:
         self._book = book
         launch = book.darklaunches.get(self._service)
-        self._launcher = DarkLauncher(launch, self._dice) if launch is not None and self._router is None else None
+        self._launcher = DarkLauncher(launch, self._dice) if launch is not None else None
         self._filters = filters_of(book.values, self._own, self._service)
         self._plans.clear()
         self._lists.clear()

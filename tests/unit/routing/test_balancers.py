@@ -119,17 +119,29 @@ async def test_who_fails_at_once_is_not_fast() -> None:
     assert Counter(await callee.often(1000))["a"] < 200
 
 
-async def test_a_refusal_before_the_call_tells_nothing_of_the_instance() -> None:
+async def test_a_reply_that_nobody_gave_tells_nothing_of_the_instance() -> None:
     callee = Callee(named("a", "b", "c"), **WEIGHTED)
     callee.seconds = {"a": 0.100, "b": 0.020, "c": 0.020}
     await callee.often(1000)
 
+    async def fault(_invocation: Invocation) -> Reply:
+        return LocalReply(500, by="faultInjection")
+
+    for _ in range(2000):
+        await callee.pick(calling(), fault)
+    assert Counter(await callee.often(1000))["a"] < 200
+
+
+async def test_a_refusal_ends_no_session() -> None:
+    callee = Callee(named("a", "b"), **STICKY)
+    first = await callee.once()
+
     async def refuse(_invocation: Invocation) -> Reply:
         return LocalReply(503, by="instanceBulkhead")
 
-    for _ in range(2000):
+    for _ in range(6):
         await callee.pick(calling(), refuse)
-    assert Counter(await callee.often(1000))["a"] < 200
+    assert await callee.once() == first
 
 
 async def test_of_endless_instances_not_all_latencies_are_kept() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from governance.routing.callee import Callee as CalleeState
 from governance.routing.errors import NoInstanceError
 from governance.routing.own import OwnInstance
 from tests.unit.routing.callees import Callee, Instance, calling
@@ -67,6 +68,7 @@ DENY = {**STRICT, f"{_SPRING}denyCrossZoneLoadBalancing": "true"}
         pytest.param(
             ["r1/z1", "r2/z2"], {"cse.loadbalance.filter.zoneaware.enabled": "false"}, {"r1/z1", "r2/z2"}, id="by cse."
         ),
+        pytest.param(["r1/z2", "r2/z2"], {f"{_LOAD}filter.zoneaware.ratio": "0"}, {"r1/z2"}, id="nobody is not enough"),
         pytest.param(["r1/z1"] + ["r2/z2"] * 9, STRICT, {"r1/z1"}, id="Spring: however few"),
         pytest.param(["r1/z2"] + ["r2/z2"] * 9, STRICT, {"r1/z2"}, id="Spring: then the region"),
         pytest.param(["r2/z1", "r3/z1"], STRICT, {"r2/z1", "r3/z1"}, id="Spring: then all"),
@@ -184,7 +186,9 @@ async def test_endless_levels_of_callers_are_not_kept() -> None:
     for number in range(1500):
         assert await callee.once(calling({"x-environment": f"{number}." + "a" * 5000})) == "none"
     (state,) = [one for key, one in callee.rules.processors() if key == "servicecomb.routeRule.weather"]
-    assert len(state._lists) <= 1000  # type: ignore[attr-defined]
+    assert isinstance(state, CalleeState)
+    assert len(state._lists) <= 1000
+    assert max(len(level) for *_, level in state._lists) <= 1000
 
 
 GRAY, BASE = (

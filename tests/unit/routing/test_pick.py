@@ -23,6 +23,15 @@ async def test_calls_go_round() -> None:
     assert sorted(called[:3]) == ["a", "b", "c"]
 
 
+async def test_a_list_that_is_found_anew_and_is_the_same_changes_nothing() -> None:
+    callee = Callee(named("a", "b", "c"))
+    called = []
+    for _ in range(12):
+        callee.instances = named("a", "b", "c")
+        called.append(await callee.once())
+    assert called == called[:3] * 4
+
+
 async def test_each_consumer_begins_its_round_elsewhere() -> None:
     firsts = {await Callee(named("a", "b", "c"), seed=seed).once() for seed in range(20)}
     assert firsts == {"a", "b", "c"}
@@ -177,6 +186,20 @@ async def test_a_repetition_at_the_same_instance(values: dict[str, str]) -> None
     called = [await callee.once(call) for _ in range(5)]
     assert called[0] == called[1] == called[2]
     assert sorted(called[2:]) == ["a", "b", "c"]
+
+
+async def test_the_same_instance_is_the_one_that_was_reached() -> None:
+    """One that was passed over is none that the call is repeated at."""
+    callee = Callee(named("a", "b", "c"), retry__all="retryOnSame: 1")
+    callee.gone = {"a"}
+    passed_over = 0
+    for _ in range(12):
+        call = calling()
+        reached = await callee.once(call)
+        passed_over += call.tried[0] == "a"
+        assert await callee.once(call) == reached
+        assert await callee.once(call) != reached
+    assert passed_over
 
 
 async def test_the_same_instance_is_not_called_again_where_it_is_gone_or_isolated() -> None:

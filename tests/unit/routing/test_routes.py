@@ -122,6 +122,15 @@ async def test_a_match_group_that_a_rule_refers_to_sees_the_context() -> None:
         assert {await callee.once(calling({"host": "x"}, level=level)) for _ in range(4)} == expected
 
 
+async def test_a_header_goes_before_the_context_in_a_match_group_too() -> None:
+    callee = Callee(
+        [OLD, NEW],
+        matchGroup__vip="matches: [{headers: {level: {exact: '4'}}}]",
+        routeRule__weather="[{match: {refer: vip}, route: [{weight: 100, tags: {version: '2'}}]}]",
+    )
+    assert {await callee.once(calling({"Level": "3"}, level="4")) for _ in range(4)} == {"a", "b"}
+
+
 async def test_all_that_a_match_asks_for_counts_beside_the_context() -> None:
     match = "{headers: {x_cse_canary: {exact: gray}, host: {exact: x}}, apiPath: {prefix: /}, method: [GET]}"
     callee = Callee(
