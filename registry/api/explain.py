@@ -87,7 +87,7 @@ def _question(call: Call) -> Question:
         validate(EXPLAIN, given)
     except Refusal as error:
         raise ConfigError(400001, error.detail) from error
-    sent = orjson.loads(call.body)
+    sent = {name.lower(): value for name, value in orjson.loads(call.body).items()}
     text = {name: str(given.get(name, "")) for name in EXPLAIN.by_name if EXPLAIN.by_name[name].kind is Kind.TEXT}
     places = ("app", "service", "version", "environment")
     check_query({name: text[name] for name in places}, "", "", "")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from registry.api.config import config_routes
+from registry.api.explain import explain_routes
 from registry.api.kie import kie_routes
 from registry.api.service_center import ROUTES
 
@@ -89,7 +90,7 @@ def test_what_is_looked_for_would_be_found(tmp_path: Path, monkeypatch: pytest.M
 
 def test_every_route_says_what_it_is_about() -> None:
     """Access control will ask for it; there is no route without an answer."""
-    routes = (*ROUTES, *kie_routes(), *config_routes())
+    routes = (*ROUTES, *kie_routes(), *config_routes(), *explain_routes())
     assert len(routes) > 50
     assert {route.resource for route in routes} <= RESOURCES
     assert all(route.resource != "public" for route in routes if route.method != "GET")

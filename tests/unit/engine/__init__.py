@@ -1,1 +1,1 @@
-"""Tests of the config core."""
+"""Tests of the engine."""
