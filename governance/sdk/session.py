@@ -121,7 +121,7 @@ class Session:
         request = Request(
             path=unquote(path),
             method=method,
-            headers={**values, **headers},
+            headers={**headers, **{name: text for name, text in values.items() if name not in headers}},
             queries=dict(parse_qsl(query, keep_blank_values=True)) if self._rules.book.asks_queries else {},
             service_name=target.service,
             source=self._rules.book.own.name,
