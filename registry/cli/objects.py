@@ -63,6 +63,10 @@ class Named:
         """Its versions, the newest first."""
         return rows_of(await self._call("GET", "history"), "versions")
 
+    async def drain(self) -> Row:
+        """Take what it leads no requests to out of service: of a release alone."""
+        return await self._call("POST", "drain")
+
     async def rollback(self, revision: int, *, force: bool) -> Row:
         """Let it be as it was."""
         return await self._call("POST", "rollback", {"revision": str(revision), **_forced(force)})

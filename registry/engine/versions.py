@@ -9,12 +9,14 @@ from registry.catalog import Catalog
 from registry.catalog.records import ProviderKey
 
 _UP = "UP"
+OUT_OF_SERVICE = "OUTOFSERVICE"
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
     """A registered instance. `properties` are its service's, with its own over them."""
 
+    service_id: str
     instance_id: str
     version: str
     status: str
@@ -33,7 +35,13 @@ def running(catalog: Catalog, tenant: str, key: ProviderKey) -> Sequence[Running
     if not versions:
         return None
     return [
-        Running(instance.instance_id, service.version, instance.status, {**service.properties, **instance.properties})
+        Running(
+            service.service_id,
+            instance.instance_id,
+            service.version,
+            instance.status,
+            {**service.properties, **instance.properties},
+        )
         for service in versions.values()
         for instance in state.instances_of(service.service_id).values()
     ]

@@ -160,6 +160,39 @@ async def test_the_end_comes_when_the_old_instances_are_drained(gray: ObjectClie
     assert await gray.values() == {}
 
 
+async def _statuses(gray: ObjectClient) -> dict[str, list[str]]:
+    """The statuses of the instances by version."""
+    path = gray.registry.replace("/registry/microservices", "/govern/microservices")
+    async with gray.items.session.get(path, params={"options": "instances"}) as answer:
+        rows = (await answer.json())["allServicesDetail"]
+    return {row["microService"]["version"]: [one["status"] for one in row["instances"]] for row in rows}
+
+
+@pytest.mark.parametrize(("state", "idle", "used"), [("promoted", "1.0.0", "2.0.0"), ("rolled-back", "2.0.0", "1.0.0")])
+async def test_draining_takes_the_other_side_out_of_service(
+    gray: ObjectClient, state: str, idle: str, used: str
+) -> None:
+    await gray.instance("weather", "3.0.0")
+    await gray.put(version="2.0.0", baseline=["1.0.0"], state=state)
+    drained = await gray.ok("POST", "/drain")
+    assert [one["version"] for one in drained["drained"]] == [idle]
+    assert await _statuses(gray) == {idle: ["OUTOFSERVICE"], used: ["UP"], "3.0.0": ["UP"]}, "a third one is not of it"
+    assert {row["version"]: row["up"] for row in drained["versions"]} == {idle: 0, used: 1, "3.0.0": 1}
+    assert (await gray.ok("POST", "/drain"))["drained"] == []
+
+
+async def test_draining_is_refused_where_requests_may_still_come(gray: ObjectClient) -> None:
+    await gray.refused(404001, "POST", "/drain")
+    await gray.put(version="2.0.0", share=100)
+    assert "promote it or roll it back first" in await gray.refused(409003, "POST", "/drain")
+    await gray.put(state="promoted")
+    await gray.items.put(RULE, "- route: [{weight: 100, tags: {version: 1.0.0}}]", LABELS)
+    assert await gray.refused(409002, "POST", "/drain") == f"{RULE} was changed by hand"
+    await gray.put(FORCE, state="rolled-back", baseline=["0.9"])
+    assert "no instance of 0.9 is up" in await gray.refused(409003, "POST", "/drain")
+    assert await _statuses(gray) == {"1.0.0": ["UP"], "2.0.0": ["UP"]}
+
+
 async def test_history_and_rollback_take_object_and_rule_together(gray: ObjectClient) -> None:
     await gray.put(version="2.0.0", share=10, reason="a start")
     rule = (await gray.values())[RULE]

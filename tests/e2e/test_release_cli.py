@@ -87,7 +87,10 @@ async def test_a_release_from_before_the_first_instance_to_the_end(world: World)
     assert "all to 1.0.0 (rolled back)" in back
     listed = await world.out("release", "list")
     assert re.search(r"weather.*mall.*all to 1\.0\.0.*rolled-back.*1\.0\.0: 1, 2\.0\.0: 1.*slow", listed)
-    assert "- " + RULE in await world.out("release", "finish", "weather", "--force")
+    drained = await world.out("release", "drain", "weather")
+    assert drained.startswith("weather [app=mall environment=]: 1 instance set out of service\n")
+    assert drained.endswith(" of 2.0.0\n")
+    assert "- " + RULE in await world.out("release", "finish", "weather")
     assert await world.api.values() == {}
 
 
@@ -161,27 +164,18 @@ async def test_steps_end_when_somebody_else_changes_the_release(world: World) ->
     assert (await world.api.ok("GET", "/one"))["object"]["state"] == "rolled-back"
 
 
-async def test_finishing_waits_for_the_old_instances(world: World) -> None:
-    old = await world.api.instance("weather", "1.0.0")
+async def test_finishing_waits_until_the_old_instances_are_drained(world: World) -> None:
+    await world.api.instance("weather", "1.0.0")
     await world.api.instance("weather", "2.0.0")
     await world.out("release", "gray", "weather", "--version", "2.0.0", "--share", "100")
+    assert "409003" in await world.fails(1, "release", "drain", "weather")
+    await world.out("release", "promote", "weather")
     words = ("release", "finish", "weather", "--wait")
     assert "more than one version is up; the rule stays" in await world.fails(1, *words, "--timeout", "0.01")
     finishing = asyncio.create_task(world.run(*words))
-    for instance in [old, *await _others(world, "1.0.0")]:
-        await world.api.set_status(instance, "OUTOFSERVICE")
+    assert len((await world.api.ok("POST", "/drain"))["drained"]) == 2
     done = await finishing
     assert (done.exit_code, await world.api.values()) == (0, {})
-
-
-async def _others(world: World, version: str) -> list[str]:
-    """The paths of all instances of a version."""
-    session, root = world.api.items.session, world.api.registry
-    async with session.get(root) as answer:
-        services = (await answer.json())["services"]
-    (owner,) = [row["serviceId"] for row in services if row["version"] == version]
-    async with session.get(f"{root}/{owner}/instances") as answer:
-        return [f"{root}/{owner}/instances/{row['instanceId']}" for row in (await answer.json())["instances"]]
 
 
 async def test_a_drift_is_shown_with_what_differs(world: World) -> None:

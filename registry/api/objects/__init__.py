@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from governance.rules.objects.forms import DEGRADE, GRAY, Form
 from registry.api.call import Call, Parameter, Reply, Route, Tenancy
 from registry.api.kie.bodies import in_our_words
+from registry.api.objects.draining import drain
 from registry.api.objects.handlers import Handlers
 from registry.config.rules import check_project
 
@@ -35,7 +36,7 @@ def object_routes() -> Sequence[Route]:
     """The table of routes."""
     releases = _Kind("/waggle/v1/gray-releases", "gray release", GRAY, _GRAY)
     degrades = _Kind("/waggle/v1/degrades", "degradation", DEGRADE, _DEGRADE)
-    return (*releases.routes(), *degrades.routes())
+    return (*releases.routes(), releases.draining(), *degrades.routes())
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,14 @@ class _Kind:
             parameters=(*named, _AT, _FORCE),
             failures=_NONE | _CONFLICT | _FULL,
         )
+
+    def draining(self) -> Route:
+        """What only a gray release has."""
+        about = (
+            "Takes the instances out of service that a release which is promoted or rolled back leads no requests to."
+        )
+        named = [_PLACE[name] for name in self.form.named]
+        return self._row("POST", "/drain", drain, about, parameters=named, failures=_NONE | _CONFLICT)
 
     def _row(self, method: str, path: str, handler: Handlers.Method, about: str, **more: object) -> Route:
         return Route(

@@ -1,19 +1,20 @@
-"""`waggle release promote`, `rollback` and `finish`: all to the new version, all to the old one, and the end of the rule."""
+"""`waggle release promote`, `rollback`, `drain` and `finish`: all to one side, the other out of service, and the end of the rule."""
 
 from __future__ import annotations
 
 import typer
 
 from registry.cli.client import EngineClient, Target, ask
-from registry.cli.objects import REASON, TIMEOUT, TO, named, say, tell
-from registry.cli.options import keyword
+from registry.cli.objects import REASON, TIMEOUT, TO, named, say, say_json, tell
+from registry.cli.options import AS_JSON, keyword
 from registry.cli.release.waiting import until
-from registry.cli.release.words import CHANGING, RELEASES, SERVICE, name_of, outcomes, running, traffic
-from registry.cli.show import Row, part
+from registry.cli.release.words import CHANGING, NAMING, RELEASES, SERVICE, name_of, outcomes, running, traffic
+from registry.cli.show import Row, part, rows_of, text
 
 _WAIT = keyword("wait", bool, typer.Option("--wait", help="Wait until one version alone is up."), default=False)
 PROMOTE_OPTIONS = (SERVICE, REASON, *CHANGING)
 ROLLBACK_OPTIONS = (SERVICE, TO, REASON, *CHANGING)
+DRAIN_OPTIONS = (*NAMING, AS_JSON)
 FINISH_OPTIONS = (SERVICE, _WAIT, TIMEOUT, *CHANGING)
 
 
@@ -37,6 +38,22 @@ def rollback(target: Target, *, to: int | None, reason: str, force: bool, as_jso
         return await release.put({"state": "rolled-back", "reason": reason}, force=force)
 
     _tell(ask(target, work), as_json=as_json)
+
+
+def drain(target: Target, *, as_json: bool, **given: object) -> None:
+    """Take the instances out of service that get no requests any more: they stay registered, and nobody calls them."""
+
+    async def work(client: EngineClient) -> Row:
+        return await (await named(client, RELEASES, given)).drain()
+
+    done = ask(target, work)
+    if as_json:
+        say_json(done)
+        return
+    drained = rows_of(done, "drained")
+    say(f"{name_of(done)}: {len(drained)} instance{'' if len(drained) == 1 else 's'} set out of service")
+    for row in drained:
+        say(f"  {text(row, 'instanceId')} of {text(row, 'version')}")
 
 
 def finish(target: Target, *, wait: bool, timeout: float, force: bool, as_json: bool, **given: object) -> None:
