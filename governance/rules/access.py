@@ -15,6 +15,8 @@ from governance.rules.spring import spelled
 
 PREFIX = "publicKey.accessControl."
 PARTS = ("category", "propertyName", "rule")
+CATEGORY = "property"
+"""The one category; an entry of another matches nobody."""
 _KEY = re.compile(r"(white|black)\.(.+)\.([A-Za-z]+)")
 _SPRING_KEY = re.compile(r"(white|black)(\[[0-9]{1,6}\])\.([A-Za-z_-]+)", re.IGNORECASE)
 
@@ -45,11 +47,12 @@ class AccessRule:
 
     property_name: str
     rule: str
+    category: str = CATEGORY
 
     def matches(self, facts: Mapping[str, str]) -> bool:
         """Whether a consumer has it; `facts` are serviceName, appId, version and the properties of the service."""
         fact = facts.get(self.property_name)
-        if fact is None:
+        if fact is None or self.category != CATEGORY:
             return False
         if self.rule.startswith("*"):
             return fact.endswith(self.rule[1:])
@@ -97,17 +100,15 @@ def read_access(rest: str, value: str, notes: Notes, *, spring: bool = False) ->
 
 
 def _check_value(part: str, value: str, notes: Notes) -> None:
+    """What Java takes as it is and never matches is no error: a white list without the entry would let everyone pass."""
     if not value.strip():
         notes.error((), Code.MISSING, f"{part} is empty", "write a value, or delete the item")
-    elif part == "category" and value != "property":
-        notes.error((), Code.CHOICE, f"category is {value[:100]!r}", "write property")
+    elif part == "category" and value != CATEGORY:
+        why = f"category is {value[:100]!r}, so the entry matches nobody"
+        notes.warn((), Code.NEVER_MATCHES, why, f"write {CATEGORY}")
     elif part == "rule" and ("*" in value[1:-1] or (len(value) > 1 and value[0] == "*" == value[-1])):
-        notes.error(
-            (),
-            Code.EXPRESSION,
-            f"{value[:100]!r} has a * that is not the only one, at the begin or the end",
-            "write exact, *suffix, prefix*, or * for any",
-        )
+        why = f"{value[:100]!r} has a * that is not the only one, at the begin or the end, and stands for itself"
+        notes.warn((), Code.NEVER_MATCHES, why, "write exact, *suffix, prefix*, or * for any")
 
 
 def access_list(parts: Iterable[AccessPart]) -> AccessList:
@@ -120,4 +121,4 @@ def access_list(parts: Iterable[AccessPart]) -> AccessList:
 
 def _rules(found: Mapping[tuple[bool, str, str], Mapping[str, str]], colour: str) -> tuple[AccessRule, ...]:
     whole = [parts for (_, one, _), parts in found.items() if one == colour and len(parts) == len(PARTS)]
-    return tuple(AccessRule(parts["propertyName"], parts["rule"]) for parts in whole)
+    return tuple(AccessRule(parts["propertyName"], parts["rule"], parts["category"]) for parts in whole)

@@ -103,6 +103,16 @@ def test_lists_of_both_javas_are_one_and_their_items_are_not_mixed() -> None:
     assert access_list(_parts({**items, **whole})) == AccessList((AccessRule("zone", "edge"),))
 
 
+@pytest.mark.parametrize(("part", "value"), [("category", "properties"), ("rule", "ed*ge"), ("rule", "*edge*")])
+def test_a_white_entry_that_matches_nobody_lets_nobody_pass(part: str, value: str) -> None:
+    """As in Java. Left out, it would let everyone pass."""
+    entry = {"category": "property", "propertyName": "serviceName", "rule": "edge", part: value}
+    lists = access_list(
+        _parts({f"servicecomb.publicKey.accessControl.white.e.{name}": text for name, text in entry.items()})
+    )
+    assert not lists.allows({"serviceName": "edge"})
+
+
 def _policy(mode: str, *items: SecurityItem, deny: tuple[SecurityItem, ...] = ()) -> SecurityPolicy:
     return SecurityPolicy(mode, items, deny)
 

@@ -39,7 +39,7 @@ def _said(value: str, value_type: str = "yaml") -> list[tuple[int, int, str, str
 
 def test_lists_of_spring_are_checked_where_they_stand() -> None:
     assert _said(LISTS) == [
-        (10, 17, "error", "write exact, *suffix, prefix*, or * for any"),
+        (10, 17, "warning", "write exact, *suffix, prefix*, or * for any"),
         (15, 38, "error", "write GET"),
     ]
     assert _said(LISTS.replace("*edge*", "edge*").replace("get", "GET")) == []

@@ -119,7 +119,6 @@ def test_keys_are_taken_apart(key: str, value: str, setting: Setting) -> None:
         ("servicecomb.governance.Consumer._global.policy.fault.protocols.rest.delay.fixed", "1"),
         ("servicecomb.loadbalance.a.strategy.name", "roundrobin"),
         ("servicecomb.publicKey.accessControl.grey.a.rule", "a"),
-        ("servicecomb.publicKey.accessControl.white.a.category", "properties"),
         ("servicecomb.publicKey.accessControl.white.a.rule", ""),
     ],
 )
