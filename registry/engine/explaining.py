@@ -43,10 +43,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A service that reads rules, as the client of the config centre that it is; nothing is registered of it where `service` is None."""
+    """A service that reads rules, as the client of the config centre that it is; nothing is registered of it where `service` is None.
+
+    `runtime` is that of its newest version where it is not registered itself.
+    """
 
     client: Client
     service: Service | None
+    runtime: Runtime | None
     selection: Selection
 
     def process(self, drafts: Mapping[str, KeyValue], checks: CheckedItems) -> tuple[Process, Sequence[Caution]]:
@@ -66,9 +70,8 @@ class Reader:
             if rule_key(one.key) is not None
         ]
         facts = self.service.properties if self.service is not None else None
-        runtime = runtime_of(self.service) if self.service is not None else None
         client = self.client
-        process = Process(client.service, client.version, client.app, items, facts, runtime, checked)
+        process = Process(client.service, client.version, client.app, items, facts, self.runtime, checked)
         return process, [one for one in merged.cautions if any(rule_key(item.draft.key) for item in one.items)]
 
 
@@ -111,8 +114,8 @@ def gather(engine: Engine, tenant: str, question: Question) -> Gathered:
         engine.config.state.revision(tenant),
         app,
         environment,
-        reader(from_app, question.consumer, from_version, callers.get(from_version)),
-        [reader(app, question.service, version, callees.get(version)) for version in wanted],
+        reader(from_app, question.consumer, from_version, callers),
+        [reader(app, question.service, version, callees) for version in wanted],
         up,
         len(present) - len(up),
         Scene.of(engine.checked_items, engine.catalog, engine.config, tenant, places),
@@ -162,21 +165,23 @@ def _versions(services: Registered, app: str, name: str) -> Mapping[str, Service
 
 def _readers(
     engine: Engine, tenant: str, question: Question, environment: str, drafts: Mapping[str, KeyValue]
-) -> Callable[[str, str, str, Service | None], Reader]:
-    """Makes the reader of an application, a service and a version."""
+) -> Callable[[str, str, str, Mapping[str, Service]], Reader]:
+    """Makes the reader of an application, a service and a version, of which these are registered."""
 
-    def reader(app: str, name: str, version: str, service: Service | None) -> Reader:
-        kind = question.client or _kind(service)
-        client = Client(kind, app, name, version, environment)
-        chosen = select(engine.config.state, tenant, client, lambda _: False, list(drafts.values()))
-        return Reader(client, service, chosen)
+    def reader(app: str, name: str, version: str, known: Mapping[str, Service]) -> Reader:
+        like = known.get(version) or next(iter(known.values()), None)
+        runtime = runtime_of(like) if like is not None else None
+        client = Client(question.client or _kind(runtime), app, name, version, environment)
+        selection = select(engine.config.state, tenant, client, lambda _: False, list(drafts.values()))
+        return Reader(client, known.get(version), runtime, selection)
 
     return reader
 
 
-def _kind(service: Service | None) -> Kind:
+def _kind(runtime: Runtime | None) -> Kind:
     """As what a service reads its items, by its framework."""
-    runtime = runtime_of(service) if service is not None else Runtime("")
+    if runtime is None:
+        return Kind.JAVA
     if runtime.family is Family.GO:
         return Kind.GO
     if runtime.family in CHASSIS:

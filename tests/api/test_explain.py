@@ -206,6 +206,14 @@ async def test_what_makes_no_sense_is_refused(weathermap: Map, body: object, det
     assert detail in answer["detail"]
 
 
+async def test_a_version_that_is_not_registered_has_the_runtime_of_the_newest(weathermap: Map) -> None:
+    await weathermap.own.put("servicecomb.matchGroup.every", EVERY, APP)
+    await weathermap.own.put("servicecomb.faultInjection.every", "percentage: 1", APP)
+    planned = (await weathermap.explained(consumer_version="9"))["consumer"]
+    assert (planned["version"], planned["registered"]) == ("9", False)
+    assert [(one["verdict"], "2.8.20" in one["why"]) for one in planned["rules"]] == [("skipped", True)]
+
+
 async def test_nobody_knows_the_services_and_that_is_an_answer(weathermap: Map) -> None:
     status, answer = await weathermap.ask({"service": "nosuch", "consumer": "nobody"})
     assert (status, answer["app"], answer["routing"]["outcomes"], answer["routing"]["why"]) == (

@@ -11,7 +11,7 @@ from governance.rules.explain.access import KINDS as ACCESS
 from governance.rules.explain.access import explain_access, explain_security
 from governance.rules.explain.model import Considered, Item, Process, Read, Routing, Side, Verdict
 from governance.rules.explain.policies import explain_policies, unread, wrong
-from governance.rules.explain.routes import ROUTE_RULES, ROUTED, ROUTES, explain_routes
+from governance.rules.explain.routes import ROUTED, ROUTES, explain_routes
 from governance.rules.explain.settings import Call, explain_settings
 from governance.rules.marker import Request
 from governance.rules.runtimes import Family
@@ -74,11 +74,11 @@ def explain_consumer(
 
 def _drawn_otherwise(consumer: Process, routing: Routing[Target]) -> str:
     """What older runtimes do with a share that no item of the rule has instances for. Protocol: governance, 4.6 and 4.7."""
-    runtime = consumer.runtime
-    by_rule = any(one.verdict is Verdict.APPLIES and one.kind in ROUTE_RULES for one in routing.rules)
-    elsewhere = [one for one in routing.outcomes if not one.why.startswith(ROUTED)]
-    if runtime is None or not by_rule or not elsewhere:
+    runtime, rule = consumer.runtime, routing.rule
+    if runtime is None or rule is None or all(one.why.startswith(ROUTED) for one in routing.outcomes):
         return ""
+    if runtime.before(2, 8, 10) and len(rule.route) == 1:
+        return f"{runtime} sends all requests to the only item, or to the latest version where it has no instance"
     if runtime.before(2, 8, 10):
         return f"{runtime} sends what is for no item, or for one without instances, to the latest version instead"
     if runtime.family is Family.GO:

@@ -11,6 +11,7 @@ from governance.rules.check import Checked, RuleKey, check
 from governance.rules.distribution import Outcome, Target
 from governance.rules.parsing import Position
 from governance.rules.problems import Problem
+from governance.rules.routes import RouteRule
 from governance.rules.runtimes import Runtime
 
 
@@ -86,8 +87,12 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Routing(Generic[Target]):
-    """Where the request goes: the rules that were looked at, and instances with their shares, which add up to 1 where there are any."""
+    """Where the request goes: the rules that were looked at, and instances with their shares, which add up to 1 where there are any.
+
+    `rule` is the one that applies, where it is a route rule.
+    """
 
     rules: tuple[Considered, ...]
     outcomes: tuple[Outcome[Target], ...]
     why: str
+    rule: RouteRule | None = None

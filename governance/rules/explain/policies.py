@@ -25,7 +25,8 @@ def considered(read: Read, verdict: Verdict, why: str, does: str = "") -> Consid
     unread = not_read(read)
     if verdict is Verdict.APPLIES and unread:
         verdict, why = Verdict.SKIPPED, unread
-    return Considered(read.key.kind, read.key.name, verdict, why, read.item, does, problems=read.checked.problems)
+    kind, name = read.key.kind, read.key.name.removeprefix(f"{read.key.kind}.")
+    return Considered(kind, name, verdict, why, read.item, does, problems=read.checked.problems)
 
 
 def not_read(read: Read) -> str:

@@ -16,10 +16,9 @@ from governance.rules.parsing import Position
 from governance.rules.problems import Problem
 from governance.rules.routes import RouteItem, RouteRule, RouteRules, first_match
 
-ROUTE_RULES = ("routeRule", "globalRouteRule")
 ROUTED = "route "
 """How the reason of an outcome begins where an item of the rule led to it."""
-ROUTES = (*ROUTE_RULES, "darklaunch")
+ROUTES = ("routeRule", "globalRouteRule", "darklaunch")
 _ALL = Fraction(1)
 
 
@@ -105,7 +104,7 @@ def _routed(
     if not instances:
         return Routing(tuple(tried), (), "no instance is up")
     if rule is not None:
-        return Routing(tuple(tried), Plan(rule, instances).outcomes(), "by the rule that applies")
+        return Routing(tuple(tried), Plan(rule, instances).outcomes(), "by the rule that applies", rule)
     why = "there is no route rule" if rules is None else "no rule is for the request"
     return Routing(tuple(tried), (Outcome(_ALL, instances, f"{why}, so all instances"),), why)
 

@@ -35,7 +35,7 @@ def _named(row: Row) -> Mapping[str, object]:
     from governance.rules.check import rule_key  # noqa: PLC0415  the other commands start without the rule language
 
     key = rule_key(str(row.get("key", "")))
-    kind, name = (key.kind, key.name) if key is not None else ("", "")
+    kind, name = (key.kind, key.name.removeprefix(f"{key.kind}.")) if key is not None else ("", "")
     problems = rows_of(row, "problems")
     state = "error" if first_error(row) is not None else "warning" if problems else "ok"
     return {"kind": kind, "name": name, "state": state, **row}

@@ -27,6 +27,7 @@ GRAY = """
   route: [{ weight: 100, tags: { version: 1.0.0 } }]
 """
 OLD_ONLY = "- route: [{weight: 100, tags: {version: 1.0.0}}]"
+TWO_THIRDS = "- route: [{weight: 33, tags: {version: 1.0.0}}, {weight: 33, tags: {version: 3.0.0}}]"
 OLD_CHASSIS = Runtime("servicecomb-java-chassis", "ServiceComb:2.7.9")
 
 
@@ -234,8 +235,8 @@ def test_the_narrowest_of_the_older_keys_holds() -> None:
     }
     side, _ = consumed(values)
     assert told(side) == [
-        ("fallback.Consumer.weather.force", "applies", "it is for weather"),
-        ("fallback.Consumer.force", "skipped", f"{key}weather.force goes before it"),
+        ("Consumer.weather.force", "applies", "it is for weather"),
+        ("Consumer.force", "skipped", f"{key}weather.force goes before it"),
     ]
     assert side.notes == ("weather is never called: it is degraded",)
     narrow, _ = consumed(values, operation=("s", "o"))
@@ -251,8 +252,8 @@ def test_older_keys_and_policies_of_one_name_are_told_apart() -> None:
         "servicecomb.circuitBreaker.a": "forceOpen: perhaps",
     }
     names = [one.name for one in consumed(values)[0].rules]
-    assert names == ["a", "loadbalance.weather.strategy.name", "circuitBreaker.Consumer.weather.enabled"]
-    assert [one.name for one in provided(values).rules] == ["a", "circuitBreaker.Provider.enabled"]
+    assert names == ["a", "weather.strategy.name", "Consumer.weather.enabled"]
+    assert [one.name for one in provided(values).rules] == ["a", "Provider.enabled"]
 
 
 def test_a_time_limit_is_obeyed_by_no_java_runtime() -> None:
@@ -366,9 +367,12 @@ def test_nobody_is_an_answer() -> None:
 def test_old_runtimes_that_send_the_rest_elsewhere_are_told() -> None:
     side, routing = consumed({ROUTE: OLD_ONLY}, instances=[NEW], runtime=OLD_CHASSIS)
     assert routing.outcomes[0].why == "all instances, because nobody else is there"
-    (note,) = side.notes
-    assert note.startswith("servicecomb-java-chassis ServiceComb:2.7.9 sends what is for no item")
-    assert note.endswith("to the latest version instead")
+    only = "sends all requests to the only item, or to the latest version where it has no instance"
+    assert side.notes == (f"servicecomb-java-chassis ServiceComb:2.7.9 {only}",)
+    (rest,) = consumed({ROUTE: TWO_THIRDS}, runtime=OLD_CHASSIS)[0].notes
+    assert rest.endswith("sends what is for no item, or for one without instances, to the latest version instead")
+    (go,) = consumed({ROUTE: TWO_THIRDS}, runtime=Runtime("go-chassis", "2.0"))[0].notes
+    assert go.startswith("go-chassis 2.0 sends what is for no item to the latest version, and answers 503")
     assert consumed({ROUTE: OLD_ONLY}, runtime=OLD_CHASSIS)[0].notes == ()
     assert consumed({ROUTE: OLD_ONLY}, instances=[NEW])[0].notes == ()
 
