@@ -403,3 +403,65 @@ def test_a_dark_launch_counts_where_there_is_no_route_rule() -> None:
         1,
         "dark launch is not known: write a servicecomb.routeRule (spring-cloud-huawei 1.11)",
     )
+
+
+# --- anything at all
+
+
+_KINDS = ("matchGroup", "retry", "loadbalance", "rateLimiting", "faultInjection", "timeLimiter", "mapper", "routeRule")
+_KEYS = st.builds("servicecomb.{}.{}".format, st.sampled_from(_KINDS), st.sampled_from(["a", "b", "weather"])) | (
+    st.sampled_from(
+        [
+            "servicecomb.globalRouteRule",
+            "cse.darklaunch.policy.weather",
+            "servicecomb.darklaunch.policy.weather",
+            "servicecomb.fallback.Consumer.weather.force",
+            "cse.fallback.Consumer.weather.force",
+            "servicecomb.flowcontrol.Provider.qps.limit.fusion",
+            f"{WHITE}category",
+            f"{WHITE}propertyName",
+            f"{WHITE}rule",
+        ]
+    )
+)
+_VALUES = st.text(max_size=20) | st.sampled_from(
+    [
+        READS,
+        GRAY,
+        OLD_ONLY,
+        TWO_THIRDS,
+        RATE,
+        RULE,
+        "order: 1",
+        "{}",
+        "true",
+        "5",
+        "property",
+        "serviceName",
+        "fus*",
+        "*",
+    ]
+)
+_RUNTIMES = st.sampled_from([None, OLD_CHASSIS, Runtime("spring-cloud-huawei", "1.11"), Runtime("go-chassis", "2.0")])
+_TEXTS = st.dictionaries(st.sampled_from(["type", "uid", "X"]) | st.text(max_size=5), st.text(max_size=8), max_size=3)
+_ONE_OF_A_KIND = ("retry", "loadbalance", "rateLimiting", "faultInjection", "timeLimiter", "mapper")
+
+
+@given(
+    st.dictionaries(_KEYS, _VALUES, max_size=8),
+    st.builds(Request, st.text(max_size=5), st.sampled_from(["GET", "get", ""]), _TEXTS, _TEXTS),
+    st.lists(st.sampled_from(BOTH), unique=True, max_size=2),
+    _RUNTIMES,
+)
+def test_whatever_the_rules_are_there_is_an_explanation(
+    values: dict[str, str], request_: Request, instances: list[Instance], runtime: Runtime | None
+) -> None:
+    side, routing = consumed(values, request_, instances, runtime)
+    provider = provided(values, request_, {})
+    assert sum(one.share for one in routing.outcomes) == (1 if instances else 0)
+    looked_at = [*side.rules, *provider.rules]
+    assert all(one.why for one in (*looked_at, *routing.rules))
+    for kind in _ONE_OF_A_KIND:
+        found = [one for one in looked_at if one.kind == kind and one.verdict is Verdict.APPLIES]
+        assert len([one for one in found if one.item.key.count(".") == 2]) <= 1, "one policy of a kind at most"
+    assert sum(one.verdict is Verdict.APPLIES for one in routing.rules) <= 1
