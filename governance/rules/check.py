@@ -165,8 +165,10 @@ def _misspelt(key: str) -> tuple[Problem, ...]:
     """A kind that is nearly one that is known names no rule at all, and nobody would say so."""
     prefix, _, rest = key.partition(".")
     kind, dot, _ = rest.partition(".")
+    if prefix != "servicecomb" or not dot or kind in _NAMED:
+        return ()
     near = difflib.get_close_matches(kind[:50].lower(), [one.lower() for one in _NAMED], 1, 0.88)
-    if prefix != "servicecomb" or not near or not dot or kind in _NAMED:
+    if not near:
         return ()
     meant = next(one for one in _NAMED if one.lower() == near[0])
     notes = Notes()
