@@ -22,6 +22,7 @@ from governance.sdk.addresses import AddressPool, is_healthy
 from governance.sdk.client import CenterClient, EngineUnavailableError, NotRunningError, tls_context
 from governance.sdk.configuration import Configuration
 from governance.sdk.discovery import Discovery, Listener
+from governance.sdk.draining import Draining
 from governance.sdk.heartbeat import Heartbeats
 from governance.sdk.identity import PUBLIC_KEY, TOKEN, Callers, Signature
 from governance.sdk.membership import Membership
@@ -82,6 +83,7 @@ class Microservice:
         stages = inbound(self.rules, clock=clock, pause=pause)
         self.inbound = Inbound(self.rules, stages, settings.schemas, self.callers.facts)
         """The way in, for a server's middleware: `governed(service.inbound)`."""
+        self._draining = Draining(self._membership, self.inbound.gate, settings, clock, pause)
         self.metrics = CollectorRegistry()
         """What the rules have done so far, for Prometheus."""
         self.metrics.register(RuleCollector(self.rules.processors))
@@ -114,6 +116,15 @@ class Microservice:
     async def set_status(self, status: Status) -> None:
         """Set the instance's status; it is kept when the instance is registered again. Raises `EngineError`, `EngineUnavailableError`."""
         await self._membership.set_status(status)
+
+    async def drain(self) -> None:
+        """Leave under load, before the server stops: be DOWN for `drain_wait` seconds, so that callers see it, then refuse what is new by
+        503, finish what was accepted, and unregister. A second call waits for the same end. Calls to others go on to work.
+        """
+        if not self._tasks:
+            raise NotRunningError
+        await self._draining.run()
+        await self.unregister()
 
     async def unregister(self) -> None:
         """Take the instance out now, and go on discovering and calling: for a server that still answers what it has begun."""

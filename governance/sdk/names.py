@@ -58,6 +58,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "heartbeat_interval": (_REGISTRY + "instance.healthCheck.interval", _SPRING + "discovery.healthCheckInterval"),
     "heartbeat_times": (_REGISTRY + "instance.healthCheck.times",),
     "heartbeat_timeout": (_SPRING + "discovery.healthCheckRequestTimeout",),
+    "drain_wait": ("servicecomb.boot.turnDown.waitInSeconds", _SPRING + "discovery.waitTimeForShutDownInMillis"),
+    "drain_timeout": (_SPRING + "context.waitTimeForShutDownInMillis",),
     "pull_interval": (_REGISTRY + "instance.pull.interval", _SPRING + "discovery.pollInterval"),
     "request_timeout": (_REGISTRY + "client.timeout.request",),
     "watch": (_REGISTRY + "instance.watch", _SPRING + "discovery.watch"),
@@ -84,6 +86,8 @@ MILLISECONDS = frozenset(
     (
         _SPRING + "discovery.healthCheckRequestTimeout",
         _SPRING + "discovery.pollInterval",
+        _SPRING + "discovery.waitTimeForShutDownInMillis",
+        _SPRING + "context.waitTimeForShutDownInMillis",
         _REGISTRY + "client.timeout.request",
     )
 )

@@ -128,6 +128,14 @@ class ServiceSettings(BaseModel):
     register_timeout: float | None = Field(
         None, gt=0, description="Seconds to wait for the registration at the start; none: do not wait."
     )
+    drain_wait: float = Field(
+        15.0,
+        ge=0,
+        description="Seconds that a service which leaves is DOWN before it refuses: until all callers have asked again.",
+    )
+    drain_timeout: float = Field(
+        10.0, ge=0, description="Seconds that a service which leaves waits for the requests it has accepted."
+    )
     pull_interval: float = Field(30.0, gt=0, description="Seconds between asking for the providers in use.")
     watch: bool = Field(True, description="Whether to be told of changes at once, over a websocket.")
     empty_protection: bool = Field(

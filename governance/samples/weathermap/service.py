@@ -33,6 +33,8 @@ def settings_for(name: str, version: str, host: str, port: int, engine: str, sch
     """The settings of one of the sample's services."""
     given: dict[str, object] = {"app": APP, "name": name, "endpoints": (f"rest://{host}:{port}",)}
     given |= {"schemas": {name: schema} if schema else {}, "heartbeat_interval": 10.0, "pull_interval": 15.0}
+    # Whoever calls is told by a push: a second is plenty.
+    given["drain_wait"] = 1.0
     # Who calls others proves who it is, so that their access lists know it.
     given["sign_calls"] = name in _CALLERS
     if not os.environ.get("CAS_INSTANCE_VERSION"):
@@ -113,7 +115,7 @@ async def serve(
 async def run_registered(
     settings: ServiceSettings, make: Callable[[Microservice], web.Application], host: str, port: int
 ) -> None:
-    """Serve an application as a registered service: it listens before it is registered, and is taken out before it stops."""
+    """Serve an application as a registered service: it listens before it is registered, and nobody calls it any more when it stops."""
     with listening(host, port) as listener:
         async with Microservice(settings) as service:
-            await serve(make(service), listener, service.unregister)
+            await serve(make(service), listener, service.drain)

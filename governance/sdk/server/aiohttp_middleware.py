@@ -26,13 +26,19 @@ def governed(inbound: Inbound) -> Middleware:
         arrival = Arrival(
             method=request.method, path=request.path, headers=request.headers, queries=lambda: request.query
         )
-        reply = await inbound.handle(arrival, run)
-        if isinstance(reply, LocalReply):
-            if request.writer.output_size:
-                raise ConnectionError(f"the answer had begun when {reply.by} gave another")
-            return web.Response(status=reply.status, body=message_of(reply), content_type="application/json")
-        if isinstance(reply, web.HTTPException):
-            raise reply
-        return cast(web.StreamResponse, reply)
+        answer = _answer(request, await inbound.handle(arrival, run))
+        if inbound.gate.closed and not answer.prepared:
+            answer.force_close()
+        if isinstance(answer, web.HTTPException):
+            raise answer
+        return answer
 
     return middleware
+
+
+def _answer(request: web.Request, reply: Reply) -> web.StreamResponse:
+    if not isinstance(reply, LocalReply):
+        return cast(web.StreamResponse, reply)
+    if request.writer.output_size:
+        raise ConnectionError(f"the answer had begun when {reply.by} gave another")
+    return web.Response(status=reply.status, body=message_of(reply), content_type="application/json")

@@ -33,6 +33,7 @@ class GovernedASGI:
             nonlocal status, begun
             if message["type"] == "http.response.start":
                 status, begun = message["status"], True
+                message = _ending(message, scope) if self._inbound.gate.closed else message
             await send(message)
 
         async def run() -> Reply:
@@ -42,7 +43,15 @@ class GovernedASGI:
         reply = await self._inbound.handle(_arrival(scope), run)
         # A fallback comes too late for an answer that has begun: the server ends that as it can.
         if isinstance(reply, LocalReply) and reply.by and not begun:
-            await _refuse(reply, send)
+            await _refuse(reply, watched)
+
+
+def _ending(message: Message, scope: Mapping[str, Any]) -> Message:
+    """The beginning of an answer that is its connection's last. HTTP/2 has no such header."""
+    if not str(scope.get("http_version", "1.1")).startswith("1"):
+        return message
+    others = [header for header in message.get("headers", ()) if header[0].lower() != b"connection"]
+    return {**message, "headers": [*others, (b"connection", b"close")]}
 
 
 def _arrival(scope: Mapping[str, Any]) -> Arrival:

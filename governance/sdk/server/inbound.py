@@ -13,6 +13,7 @@ from governance.invocation.live import LiveRules
 from governance.rules.marker import Request
 from governance.rules.policies import Mapper
 from governance.sdk.interfaces import Interfaces
+from governance.sdk.server.gate import SHUTTING_DOWN, Gate
 from governance.sdk.server.mapping import mapped
 
 CALLER = ("x-cse-src-microservice", "x-microservice-name")
@@ -47,9 +48,17 @@ class Inbound:
         self._facts = facts
         self._interfaces = Interfaces(schemas)
         self._chain = chained(stages, _run)
+        self.gate = Gate()
+        """Who is inside, and whether anyone may still come in."""
 
     async def handle(self, arrival: Arrival, run: Callable[[], Awaitable[Reply]]) -> Reply:
         """Let a request pass, and run what it asks for; a `LocalReply` where it is refused. Raises what `run` raises."""
+        if self.gate.closed:
+            return SHUTTING_DOWN
+        with self.gate.passed():
+            return await self._handled(arrival, run)
+
+    async def _handled(self, arrival: Arrival, run: Callable[[], Awaitable[Reply]]) -> Reply:
         invocation = self._arriving(arrival, run)
         if self._rules.book.asks_callers:
             invocation.caller = await self._facts(invocation.context)
