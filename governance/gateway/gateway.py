@@ -59,7 +59,7 @@ class Gateway:
                     await self.drain()
             finally:
                 sweeping.cancel()
-                self.core.pool.close()
+                await self.core.pool.close()
                 self.core.access_log.close()
 
     @contextlib.asynccontextmanager
@@ -79,6 +79,7 @@ class Gateway:
             listener.close()
             for client in tuple(self.core.clients):
                 client.cut()
+            await self.core.empty()
 
     @contextlib.asynccontextmanager
     async def _admin(self) -> AsyncIterator[None]:

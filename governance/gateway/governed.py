@@ -47,6 +47,9 @@ class Registered(Protocol):
     def names(self) -> Mapping[str, str]:
         """What the gateway says of itself in its calls."""
 
+    def watching(self) -> Sequence[Stage]:
+        """What counts its calls for others."""
+
 
 class Service:
     """A gateway's place among services."""
@@ -72,6 +75,10 @@ class Service:
         """See `Registered`."""
         return self._service.own_names()
 
+    def watching(self) -> Sequence[Stage]:
+        """See `Registered`."""
+        return (self._service.counting(),)
+
 
 class Alone:
     """A gateway that is no service: its rules come from its file, and it can call upstreams only."""
@@ -90,6 +97,10 @@ class Alone:
     def names(self) -> Mapping[str, str]:
         """See `Registered`."""
         return dict.fromkeys(CALLER, self._name)
+
+    def watching(self) -> Sequence[Stage]:
+        """See `Registered`."""
+        return ()
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -119,8 +130,9 @@ class Governance:
         def pick_upstream(isolated: Isolated) -> Stage:
             return UpstreamPick(self.rules, own, core.choice, isolated)
 
-        self._to_services = chained(outbound_by(self.rules, pick, transport), _last)
-        self._to_upstreams = chained(outbound_by(self.rules, pick_upstream, transport), _last)
+        watching = registered.watching()
+        self._to_services = chained(outbound_by(self.rules, pick, transport, watching=watching), _last)
+        self._to_upstreams = chained(outbound_by(self.rules, pick_upstream, transport, watching=watching), _last)
 
     def update(self, config: GatewayConfig, values: Mapping[str, str]) -> None:
         """The configuration and the engine's items are these now. Where both have a key, the engine's counts."""

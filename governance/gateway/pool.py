@@ -36,6 +36,8 @@ class Pool:
         self._patience = patience
         self._lanes: dict[tuple[str, int, bool], _Lane] = {}
         self._tls: ssl.SSLContext | None = None
+        self._connections: set[UpstreamConnection] = set()
+        self._emptied = asyncio.Event()
 
     def take(self, server: Server) -> UpstreamConnection | None:
         """An idle connection; None where there is none."""
@@ -69,6 +71,8 @@ class Pool:
         except BaseException:
             self.lost(server)
             raise
+        self._connections.add(connection)
+        self._emptied.clear()
         return connection
 
     def give(self, connection: UpstreamConnection, now: float) -> None:
@@ -80,8 +84,12 @@ class Pool:
         """A connection has ended, or was never made."""
         lane = self._lanes[server.key]
         lane.open -= 1
-        if connection is not None and connection in lane.idle:
-            lane.idle.remove(connection)
+        if connection is not None:
+            self._connections.discard(connection)
+            if connection in lane.idle:
+                lane.idle.remove(connection)
+        if not self._connections:
+            self._emptied.set()
         if not lane.open:
             del self._lanes[server.key]
 
@@ -91,11 +99,12 @@ class Pool:
             while lane.idle and lane.idle[0].idle_until < now:
                 lane.idle.pop(0).close()
 
-    def close(self) -> None:
-        """Close what is idle."""
-        for lane in tuple(self._lanes.values()):
-            for connection in tuple(lane.idle):
-                connection.close()
+    async def close(self) -> None:
+        """End all of them."""
+        for connection in tuple(self._connections):
+            connection.abort()
+        if self._connections:
+            await self._emptied.wait()
 
     def sizes(self) -> Mapping[str, tuple[int, int]]:
         """Open and idle connections by server, for metrics."""

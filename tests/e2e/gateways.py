@@ -11,9 +11,12 @@ from pathlib import Path
 
 from aiohttp import web
 
+from governance.gateway.gateway import Gateway
+from governance.gateway.sources import parse
 from tests.engine import ROOT
 
 _START_SECONDS = 30.0
+_FREE_PORTS = "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\n"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -31,7 +34,7 @@ class GatewayProcess:
     def write(self, config: str) -> None:
         """Change the file, as editors do: in one step."""
         fresh = self.file.with_suffix(".new")
-        fresh.write_text(f"listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\n{config}", encoding="utf-8")
+        fresh.write_text(f"{_FREE_PORTS}{config}", encoding="utf-8")
         fresh.replace(self.file)
 
     @property
@@ -93,6 +96,26 @@ async def running_gateway(folder: Path, config: str) -> AsyncIterator[GatewayPro
         if gateway.process is not None and gateway.process.returncode is None:
             gateway.tell(signal.SIGKILL)
             await gateway.ended()
+
+
+class GatewayInside:
+    """A gateway in the process of the test, where a process of its own shows nothing more."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._gateway.addresses["listen"].rsplit(":", 1)[1])
+
+
+@contextlib.asynccontextmanager
+async def gateway_inside(config: str) -> AsyncIterator[GatewayInside]:
+    """A gateway that obeys no rules."""
+    gateway = Gateway(parse("test", f"{_FREE_PORTS}{config}"))
+    async with gateway.listening():
+        yield GatewayInside(gateway)
 
 
 @contextlib.asynccontextmanager
