@@ -113,6 +113,8 @@ async def test_clients_of_kie_store_what_they_like(own: OwnConfig, shared_engine
     kie = Kie(own.session, shared_engine.url, own.project)
     await kie.ok("POST", "/kv", {"key": RETRY, "value": "maxAttempts: 0", "status": "enabled"})
     assert await own.values() == {RETRY: "maxAttempts: 0"}
+    ((told, *_),) = (await own.ok("GET", "items"))["problems"].values()
+    assert (told["severity"], told["code"]) == ("error", "range"), "and lists show it"
 
 
 def codes(answer: Any) -> list[str]:
