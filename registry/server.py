@@ -31,12 +31,14 @@ from registry.api.kie.polling import Pollers
 from registry.api.metrics import Metrics, Sources
 from registry.api.objects import object_routes
 from registry.api.operations import operation_routes
+from registry.api.outcomes import outcome_routes
 from registry.api.service_center import ROUTES
 from registry.api.watch import Watchers
 from registry.catalog import Limits
 from registry.collector import Collector
 from registry.config.state import Topic
 from registry.engine import Engine, Options
+from registry.engine.judge import Judge
 from registry.settings import PORTS
 from registry.storage import open_journal
 from registry.storage.port import JournalError
@@ -102,6 +104,7 @@ class Server:
             *object_routes(),
             *explain_routes(),
             *audit_routes(),
+            *outcome_routes(Judge(self.engine)),
         )
         routes = (*protocols, *operation_routes(metrics.show, protocols))
         limits = {name: getattr(settings, name) for name in _BODY_LIMITS}

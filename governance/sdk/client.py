@@ -162,6 +162,12 @@ class CenterClient:
             ]
         return frozenset(unknown)
 
+    async def report_outcomes(self, report: Json) -> None:
+        """Tell the engine what became of calls. Raises `EngineError`, `EngineUnavailableError`."""
+        place = [("domain", self._settings.domain), ("project", self._settings.project)]
+        where, seconds = ("POST", "/waggle/v1/outcomes"), self._settings.request_timeout
+        good(await call(self.session, self.pool, where, report, query=place, headers=self.headers, seconds=seconds))
+
     async def find(self, consumer_id: str, app: str, service: str, revision: str) -> Answer:
         """The instances of a service: 200, 304 where the revision is current, or `EngineError`."""
         query = {"appId": app, "serviceName": service, "version": "0+", "rev": revision}

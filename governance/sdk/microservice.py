@@ -27,6 +27,7 @@ from governance.sdk.heartbeat import Heartbeats
 from governance.sdk.identity import PUBLIC_KEY, TOKEN, Callers, Signature
 from governance.sdk.membership import Membership
 from governance.sdk.model import Instance
+from governance.sdk.outcomes import OutcomeReports, Outcomes, OutcomeStage
 from governance.sdk.providers import Providers
 from governance.sdk.server.inbound import CALLER, Inbound
 from governance.sdk.session import CONNECT_SECONDS, Session
@@ -58,6 +59,7 @@ class Microservice:
         self._signature = Signature(self.instance_id, lambda: self.service_id) if settings.sign_calls else None
         self.settings = settings = _with_public_key(settings, self._signature)
         self._pause = pause
+        self._clock = clock
         self._stack = contextlib.AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         start = zlib.crc32(self.instance_id.encode())
@@ -70,12 +72,17 @@ class Microservice:
         """What the engine's config centre says to this service, now."""
         self.rules = LiveRules(OwnService(settings.name, settings.version))
         """The rules among that."""
-        self.config.on_change(lambda _changes: self.rules.update(self.config.written()))
+        self.outcomes = Outcomes()
+        """What becomes of calls to services that are released under a bound."""
+        self._reports = OutcomeReports(self.outcomes, self._client, self.instance_id)
+        self.config.on_change(lambda _changes: self._configured())
         self.providers = Providers(self._discovery, self._client)
         """Whom it can call."""
         self.own_instance = _own_instance(settings)
         """What of it matters for whom it calls."""
-        stages = outbound(self.rules, self.own_instance, self.providers, clock=clock, pause=pause)
+        stages = outbound(
+            self.rules, self.own_instance, self.providers, clock=clock, pause=pause, watching=(self.counting(),)
+        )
         self.http = Session(self.providers, self.rules, stages, self.own_names)
         """Calls services by name."""
         self.callers = Callers(self._client)
@@ -172,11 +179,20 @@ class Microservice:
         self.http.open_with(await self._stack.enter_async_context(to_services))
         await self._stack.enter_async_context(self.config)
 
+    def counting(self) -> OutcomeStage:
+        """A stage that counts calls for the judgement of gray releases: for a client that is not `http`."""
+        return OutcomeStage(self.outcomes, self.settings.app, clock=self._clock)
+
     def own_names(self) -> Mapping[str, str]:
         """What the service says of itself in the calls that it makes."""
         token = self._signature.token() if self._signature is not None else None
         names = dict.fromkeys(CALLER, self.settings.name)
         return names if token is None else {**names, TOKEN: token}
+
+    def _configured(self) -> None:
+        values = self.config.written()
+        self.rules.update(values)
+        self.outcomes.update(values)
 
     def _forgotten(self) -> None:
         self._discovery.doubt()
@@ -187,8 +203,10 @@ class Microservice:
         self._discovery.want_all()
         # A gradual release reaches instances that are registered.
         self.config.ask_again()
-        if self.settings.watch:
-            await self._watch.run(service_id, self._pause)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._reports.run(service_id, self._pause))
+            if self.settings.watch:
+                tasks.create_task(self._watch.run(service_id, self._pause))
 
     async def _wait_for_registration(self) -> None:
         if self.settings.register_timeout is None:

@@ -62,8 +62,9 @@ def outbound(
     clock: Clock = time.monotonic,
     pause: Pause = pause_for,
     dice: random.Random | None = None,
+    watching: Sequence[Stage] = (),
 ) -> Sequence[Stage]:
-    """The stages of calls that go out, the outermost first."""
+    """The stages of calls that go out, the outermost first. Those that are `watching` see each try, and change nothing."""
 
     async def find(invocation: Invocation) -> Sequence[Target]:
         return await providers.usable(invocation.service, invocation.app or None)
@@ -72,7 +73,7 @@ def outbound(
         return Pick(rules, own, find, isolated=isolated, unsent=is_unsent, clock=clock, dice=dice)
 
     aiohttps = Transport(retriable=is_retriable, unsent=is_unsent, discard=let_go, keep=kept)
-    return outbound_by(rules, pick, aiohttps, clock=clock, pause=pause)
+    return outbound_by(rules, pick, aiohttps, clock=clock, pause=pause, watching=watching)
 
 
 def outbound_by(
@@ -82,6 +83,7 @@ def outbound_by(
     *,
     clock: Clock = time.monotonic,
     pause: Pause = pause_for,
+    watching: Sequence[Stage] = (),
 ) -> Sequence[Stage]:
     """The stages of calls that go out by any client. `pick` makes the stage that chooses the instance."""
     isolation, older = InstanceIsolationStage(rules, clock=clock), OlderIsolationStage(rules, clock=clock)
@@ -98,6 +100,7 @@ def outbound_by(
         older,
         isolation,
         InstanceBulkheadStage(rules, pause=pause),
+        *watching,
         TimeLimiterStage(rules),
     )
 

@@ -175,6 +175,7 @@ class Metrics(Collector):
             ("waggle_journal_bytes", "Size of the journal", self._journal_bytes),
             ("waggle_journal_revision", "Revision of the newest change", sources.engine.ledger.revision),
             ("waggle_hot_path_entries", "Answers that the hot path remembers", sources.hot.entries),
+            ("waggle_outcome_versions", "Versions of services whose outcomes are kept", sources.engine.monitor.callees),
             ("waggle_uptime_seconds", "Seconds since the start", time.monotonic() - self._started),
             ("waggle_open_files_limit", "Files the process may open", resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         )
@@ -190,6 +191,8 @@ class Metrics(Collector):
             ("service_center_notify_publish", "Events pushed to watchers", watchers.sockets.published),
             ("waggle_watchers_cut_off", "Watchers that did not read and were dropped", watchers.sockets.overflowed),
             ("waggle_config_polls_woken", "Requests whose wait a change ended", self._sources.pollers.woken),
+            ("waggle_gray_rollbacks", "Gray releases that broke a bound and were rolled back", engine.rollbacks),
+            ("waggle_outcome_calls", "Calls that consumers reported and that were counted", engine.monitor.calls),
             ("waggle_requests_unreadable", "Requests that were no HTTP", self._sources.server.unreadable),
             ("waggle_connections_refused", "Connections above max_connections", self._sources.server.refused),
         )
@@ -198,6 +201,10 @@ class Metrics(Collector):
         for reason, number in engine.protections.items():
             kept.add_metric((reason,), number)
         yield kept
+        reports = CounterMetricFamily("waggle_outcome_reports", "Reports of consumers on their calls", labels=("kind",))
+        reports.add_metric(("new",), engine.monitor.reports)
+        reports.add_metric(("repeated",), engine.monitor.repeats)
+        yield reports
 
     def _answers_of_hot_path(self) -> Metric:
         family = CounterMetricFamily("waggle_hot_path_requests", "Requests answered by the hot path", labels=("api",))

@@ -28,6 +28,7 @@ from registry.engine.rules import CheckedItems
 from registry.engine.stream import Stream
 from registry.errors import RegistryError
 from registry.ledger import Change, Ledger
+from registry.monitor import Monitor
 from registry.storage.port import Journal, JournalError
 
 T = TypeVar("T")
@@ -58,9 +59,11 @@ class Engine:
         self.journal = journal
         self.stream = Stream()
         self.alarms = Alarms()
+        self.monitor = Monitor()
         self.lag_seconds = 0.0
         self.protections = {"self-preservation": 0, "last-known": 0}
         self.expirations = 0
+        self.rollbacks = 0
         self.committer = Committer(
             journal,
             self.ledger,

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 BACKEND = "BackendConnectionRefuse"
 INTERNAL = "InternalError"
+_MOST = 1000
+"""Alarms that are kept. Beyond them, one that is cleared goes first, else the oldest."""
 
 
 class Alarms:
@@ -14,6 +16,9 @@ class Alarms:
 
     def activate(self, name: str, detail: str) -> None:
         """Note that something is wrong."""
+        if name not in self._alarms and len(self._alarms) >= _MOST:
+            cleared = (other for other, (status, _) in self._alarms.items() if status == "CLEARED")
+            del self._alarms[next(cleared, next(iter(self._alarms)))]
         self._alarms[name] = ("ACTIVATED", detail)
 
     def clear(self, name: str) -> None:

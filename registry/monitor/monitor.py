@@ -1,0 +1,89 @@
+"""The outcomes of the last minute, summed over all consumers."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from registry.monitor.outcomes import Callee, Outcome, Sums
+
+KEPT_SECONDS = 60
+MOST_CALLEES = 1000
+"""Versions whose outcomes are kept. The one that was not told of for longest goes first."""
+MOST_REPORTERS = 20_000
+"""Consumers whose reports are told apart."""
+_REMEMBERED = 64
+"""Reports of one consumer, up to its newest, of which a second arrival is noticed; one that is older counts as such."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The newest report of a consumer, and which of those before it came: a bit each, the newest one's the lowest."""
+
+    newest: int = 0
+    bits: int = 0
+
+    def add(self, number: int) -> bool:
+        """Note a report; whether it is the first time that it comes."""
+        ahead = number - self.newest
+        if ahead > 0:
+            self.bits = (self.bits << min(ahead, _REMEMBERED) | 1) & (1 << _REMEMBERED) - 1
+            self.newest = number
+            return True
+        if -ahead >= _REMEMBERED or self.bits >> -ahead & 1:
+            return False
+        self.bits |= 1 << -ahead
+        return True
+
+
+class Monitor:
+    """What consumers reported. Seconds are those of the engine's clock when a report came in."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[str, _Seen] = OrderedDict()
+        self._kept: OrderedDict[Callee, dict[int, Sums]] = OrderedDict()
+        self.reports = 0
+        """Reports that counted."""
+        self.repeats = 0
+        """Reports that had come before."""
+        self.calls = 0
+        """Calls that were told of."""
+
+    def is_new(self, reporter: str, number: int) -> bool:
+        """Note that a report came in; whether it did for the first time. Numbers begin at 1 and grow."""
+        seen = self._seen.setdefault(reporter, _Seen())
+        self._seen.move_to_end(reporter)
+        if len(self._seen) > MOST_REPORTERS:
+            self._seen.popitem(last=False)
+        new = seen.add(number)
+        self.reports += new
+        self.repeats += not new
+        return new
+
+    def count(self, callee: Callee, outcome: Outcome, second: int) -> None:
+        """Add what a report tells of a version."""
+        slots = self._kept.setdefault(callee, {})
+        self._kept.move_to_end(callee)
+        if len(self._kept) > MOST_CALLEES:
+            self._kept.popitem(last=False)
+        for old in [one for one in slots if not second - KEPT_SECONDS < one <= second]:
+            del slots[old]
+        slots.setdefault(second, Sums()).add(outcome)
+        self.calls += outcome.calls
+
+    def recent(self, callee: Callee, second: int) -> Sums:
+        """What was told of a version in the last minute."""
+        found = Sums()
+        for at, sums in self._kept.get(callee, {}).items():
+            if second - KEPT_SECONDS < at <= second:
+                found.add(sums)
+        return found
+
+    def forget(self, callee: Callee) -> None:
+        """What was told of a version so far does not count any more."""
+        self._kept.pop(callee, None)
+
+    @property
+    def callees(self) -> int:
+        """Versions that something is kept of."""
+        return len(self._kept)
