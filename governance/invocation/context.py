@@ -7,10 +7,11 @@ are written. Inside a process it is a context variable, which tasks inherit.
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quoted
 from types import MappingProxyType
 from urllib.parse import quote, unquote
 
@@ -21,7 +22,7 @@ SPRING_HEADER = "x-invocation-context"
 LANE_HEADERS = ("x_cse_canary", "x-cse-canary")
 """The lane of a call; some proxies drop names with underscores."""
 LARGEST = 16_384
-"""Bytes of one header that are read; a longer one counts for nothing."""
+"""Bytes of one header that are read; a longer one counts for nothing, so it is not written either."""
 
 _PLAIN = re.compile(r"[!-~]{1,256}")
 _current: ContextVar[Mapping[str, str]] = ContextVar("invocation_context", default=MappingProxyType({}))
@@ -57,13 +58,29 @@ def read(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def written(context: Mapping[str, str]) -> dict[str, str]:
-    """The headers of a request that goes out. They are ASCII, whatever is in the context."""
+    """The headers of a request that goes out. They are ASCII, whatever is in the context; one that would be too long is left out."""
     if not context:
         return {}
-    text = json.dumps(dict(context), separators=(",", ":"))
-    headers = {CHASSIS_HEADER: text, SPRING_HEADER: quote(text, safe="")}
+    text = f"{{{','.join([f'{_json(name)}:{_json(value)}' for name, value in context.items()])}}}"
+    headers = dict(_headers(text)) if len(text) <= LARGEST else {}
     lane = context.get(LANE_HEADERS[0], "")
-    return {**headers, **dict.fromkeys(LANE_HEADERS, lane)} if _PLAIN.fullmatch(lane) else headers
+    if _PLAIN.fullmatch(lane):
+        headers.update(dict.fromkeys(LANE_HEADERS, lane))
+    return headers
+
+
+def _json(text: str) -> str:
+    """A text of JSON. Half a pair, as in a header with bytes that are no UTF-8, would make the whole unreadable to others."""
+    if not text.isascii():
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return _quoted(text)
+
+
+@lru_cache(maxsize=256)
+def _headers(text: str) -> Mapping[str, str]:
+    """Both headers. Most calls of a service have the same context: its own name."""
+    encoded = quote(text, safe="")
+    return {CHASSIS_HEADER: text} if len(encoded) > LARGEST else {CHASSIS_HEADER: text, SPRING_HEADER: encoded}
 
 
 def _object(text: str | None, *, encoded: bool) -> Mapping[str, str]:

@@ -64,10 +64,10 @@ def _arrival(scope: Mapping[str, Any]) -> Arrival:
 
 
 def _headers(raw: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
-    """Of several with one name the first, as elsewhere."""
+    """Of several with one name the first, as elsewhere; read as UTF-8, as aiohttp does, so that a rule means the same in both."""
     found: dict[str, str] = {}
     for name, value in raw:
-        found.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+        found.setdefault(name.decode("latin-1").lower(), value.decode("utf-8", "surrogateescape"))
     return found
 
 
