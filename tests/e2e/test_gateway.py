@@ -234,7 +234,11 @@ async def test_what_is_under_way_is_finished_before_the_end(session: aiohttp.Cli
 
 
 async def test_a_change_of_the_file_loses_no_request(session: aiohttp.ClientSession, tmp_path: Path) -> None:
-    async with server_of(saying("one")) as one, server_of(saying("two")) as two, running_gateway(tmp_path, to(one)) as gateway:
+    async with (
+        server_of(saying("one")) as one,
+        server_of(saying("two")) as two,
+        running_gateway(tmp_path, to(one)) as gateway,
+    ):
         seen: list[tuple[int, str]] = []
         stop = asyncio.Event()
 
@@ -332,7 +336,11 @@ async def test_both_ways_answer_alike(tmp_path: Path, *, governed: bool) -> None
     rule += '  servicecomb.rateLimiting.none: "{rate: 1}"\n'
     rules = f"rules:\n{rule}" if governed else ""
     seen = []
-    async with server_of(telling) as url, running_gateway(tmp_path, to(url) + rules) as gateway, connect(gateway.port) as raw:
+    async with (
+        server_of(telling) as url,
+        running_gateway(tmp_path, to(url) + rules) as gateway,
+        connect(gateway.port) as raw,
+    ):
         chunked = b"POST /c HTTP/1.1\r\nHost: engine\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
         for data in (request("GET", "/a"), request("POST", "/b", b"body"), chunked, request("GET", "/%61//b")):
             answer = await raw.exchange(data)
