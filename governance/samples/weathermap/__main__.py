@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
@@ -10,11 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, NamedTuple
 
 import typer
+import uvloop
 from aiohttp import web
 
 from governance.samples.weathermap import schemas
 from governance.samples.weathermap.demo import demo
-from governance.samples.weathermap.edge import edge_service
+from governance.samples.weathermap.edge import run_edge
 from governance.samples.weathermap.fusion import fusionweather
 from governance.samples.weathermap.service import almanac, listening, run_registered, serve, settings_for
 from governance.samples.weathermap.weather import forecast, weather, weather_beta
@@ -23,13 +23,13 @@ from governance.sdk import Microservice, SettingsError
 
 
 class Sample(NamedTuple):
-    """One of the registered services."""
+    """One of the registered services; what has no application of its own is the gateway."""
 
     name: str
     version: str
     port: int
     schema: str
-    make: Callable[[Microservice], web.Application]
+    make: Callable[[Microservice], web.Application] | None
 
 
 SAMPLES: Mapping[str, Sample] = {
@@ -37,7 +37,7 @@ SAMPLES: Mapping[str, Sample] = {
     "weather-beta": Sample("weather", "0.0.3", 13093, schemas.WEATHER_BETA, weather_beta),
     "forecast": Sample("forecast", "0.0.2", 13091, schemas.FORECAST, forecast),
     "fusionweather": Sample("fusionweather", "0.0.2", 13092, schemas.FUSION, fusionweather),
-    "edge-service": Sample("edge-service", "0.0.1", 3010, "", edge_service),
+    "edge-service": Sample("edge-service", "0.0.1", 3010, "", None),
 }
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.command("demo")(demo)
@@ -55,7 +55,9 @@ def _add(name: str, sample: Sample) -> None:
         with _plainly_told():
             settings = settings_for(sample.name, sample.version, advertise or host, own, engine, sample.schema)
             almanac(os.environ)
-            asyncio.run(run_registered(settings, sample.make, host, own))
+            make = sample.make
+            serving = run_edge(settings, host, own) if make is None else run_registered(settings, make, host, own)
+            uvloop.run(serving)
 
 
 for _name, _sample in SAMPLES.items():
@@ -67,7 +69,7 @@ def _web(host: Host = "127.0.0.1", port: PortOption = 0) -> None:
     """Run the page's server (port 3000); SERVICE_ADDR is the edge's host:port."""
     address = os.environ.get("SERVICE_ADDR", "127.0.0.1:3010")
     with _plainly_told(), listening(host, port or 3000) as listener:
-        asyncio.run(serve(weathermapweb(address), listener))
+        uvloop.run(serve(weathermapweb(address), listener))
 
 
 @contextlib.contextmanager

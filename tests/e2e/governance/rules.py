@@ -10,7 +10,6 @@ import aiohttp
 
 from tests.api.own_config import OwnConfig
 from tests.e2e.governance.world import Member, World
-from tests.engine import eventually
 
 CITY = {"city": "Berlin"}
 
@@ -44,18 +43,10 @@ class Rules:
         self._written.clear()
 
     async def _change(self, service: str, items: Mapping[str, tuple[str, str] | None]) -> None:
-        readers = self._world.serving(service) if service else self._world.services()
-        assert readers, f"nobody is there to obey: {service}"
-        begun = {each.log: len(each.said()) for each in readers}
-        for key, given in items.items():
-            await self._write(service, key, given)
-        awaited = [repr(key) for name in items for key in self._written[service, name]]
-
-        async def have_read() -> bool:
-            news = ["".join(_changes(each.said()[begun[each.log] :])) for each in readers]
-            return all(key in new for new in news for key in awaited)
-
-        await eventually(have_read)
+        awaited = [key for name in items for key in self._written.get((service, name), (name,))]
+        async with self._world.change_of(service, awaited):
+            for key, given in items.items():
+                await self._write(service, key, given)
 
     async def _write(self, service: str, key: str, given: tuple[str, str] | None) -> None:
         labels = {"app": "weathermap", "environment": "", **({"service": service} if service else {})}
@@ -91,7 +82,3 @@ class Rules:
         async with self._session.get(url, params={**CITY, **(query or {})}, headers=headers) as answer:
             body = await answer.read()
             return answer.status, await answer.json() if body else None
-
-
-def _changes(log: str) -> list[str]:
-    return [line for line in log.splitlines() if "event='config.changed'" in line]

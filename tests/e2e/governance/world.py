@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +123,19 @@ class World:
 
             await eventually(answer, 60)
 
+    @contextlib.asynccontextmanager
+    async def change_of(self, service: str, keys: Sequence[str]) -> AsyncIterator[None]:
+        """The block changes these keys; afterwards all running processes of the service, or of all services, have read them."""
+        readers = self.serving(service) if service else self.services()
+        assert readers, f"nobody is there to obey: {service}"
+        begun = {each.log: len(each.said()) for each in readers}
+        yield
+
+        async def have_read() -> bool:
+            return all(repr(key) in _changes(each.said()[begun[each.log] :]) for each in readers for key in keys)
+
+        await eventually(have_read)
+
     async def instances(self, service: str) -> Mapping[str, dict[str, Any]]:
         """The registered instances of a service of the weathermap, by the address that they are reached at."""
         query = {"appId": "weathermap", "serviceName": service, "version": "0+"}
@@ -180,6 +193,10 @@ async def whole(world: World) -> None:
             return bool(shown.get("currentWeather") and shown.get("forecastWeather"))
 
         await eventually(complete, 30)
+
+
+def _changes(log: str) -> str:
+    return "".join(line for line in log.splitlines() if "event='config.changed'" in line)
 
 
 def free_port() -> int:
