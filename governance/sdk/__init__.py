@@ -9,7 +9,7 @@ from governance.invocation import context
 from governance.resilience.retry import RetriesExhaustedError
 from governance.routing.errors import NoInstanceError
 from governance.sdk.answers import Answer, LocalAnswer
-from governance.sdk.client import EngineError, EngineUnavailableError
+from governance.sdk.calls import EngineError, EngineUnavailableError
 from governance.sdk.configuration import Change, Configuration, ConfigurationError
 from governance.sdk.heartbeat import Heartbeats
 from governance.sdk.microservice import Microservice

@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
 
 import aiohttp
-import orjson
 
 from governance.sdk.addresses import AddressPool
-from governance.sdk.settings import ServiceSettings, SettingsError
+from governance.sdk.calls import Answer, EngineError, Json, call, good, rows_of
+from governance.sdk.settings import ServiceSettings
 
-Json: TypeAlias = Mapping[str, object]
 SERVICE_GONE = "400012"
 INSTANCE_GONE = "400017"
 _LARGEST_BATCH = 500
-
-
-class EngineError(Exception):
-    """The engine answered, but not with what was asked for. `code` is the protocol's, such as 400012, and may be empty."""
-
-    def __init__(self, status: int, code: str, message: str, detail: str) -> None:
-        self.status = status
-        self.code = code
-        self.detail = detail
-        super().__init__(f"the engine answered {' '.join(filter(None, [str(status), code, message]))}: {detail}")
-
-
-class EngineUnavailableError(Exception):
-    """No address of the engine answered."""
 
 
 class NotRunningError(RuntimeError):
@@ -38,15 +20,6 @@ class NotRunningError(RuntimeError):
 
     def __init__(self) -> None:
         super().__init__("the service is not running yet: use it inside `async with Microservice(…)`")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer of the engine."""
-
-    status: int
-    body: Json
-    revision: str
 
 
 class CenterClient:
@@ -201,92 +174,8 @@ class CenterClient:
         )
 
 
-async def call(
-    session: aiohttp.ClientSession,
-    pool: AddressPool,
-    method_and_path: tuple[str, str],
-    body: Json | None = None,
-    *,
-    query: Sequence[tuple[str, str]],
-    headers: Mapping[str, str],
-    seconds: float,
-) -> Answer:
-    """Try one address after another until one answers, each for so many seconds; an answer of 500 or above is given where none is better.
-
-    Raises `EngineUnavailableError`.
-    """
-    method, path = method_and_path
-    data = orjson.dumps(body) if body is not None else None
-    bound = aiohttp.ClientTimeout(total=seconds)
-    unable: Answer | None = None
-    failure: Exception | None = None
-    for address in pool.order():
-        try:
-            async with session.request(
-                method, address + path, data=data, params=query, headers=headers, timeout=bound
-            ) as response:
-                answer = await _read(response)
-            if answer.status < 500:
-                pool.worked(address)
-                return answer
-            unable = answer
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure = error
-        pool.failed(address)
-    if unable is not None:
-        return unable
-    raise EngineUnavailableError(_why(pool.addresses, failure)) from failure
-
-
-async def _read(response: aiohttp.ClientResponse) -> Answer:
-    named = response.headers
-    revision = named.get("X-Resource-Revision", "") or named.get("X-Kie-Revision", "")
-    return Answer(response.status, _json(await response.read()), revision)
-
-
-def _why(addresses: Sequence[str], failure: Exception | None) -> str:
-    reason = str(failure) or type(failure).__name__
-    return f"no answer from the engine at {', '.join(addresses)}: {reason}"
-
-
-def tls_context(settings: ServiceSettings) -> ssl.SSLContext | bool:
-    """How https addresses are checked, and with which certificate the service shows itself. Raises `SettingsError`."""
-    if not (settings.tls_ca or settings.tls_cert):
-        return True
-    try:
-        context = ssl.create_default_context(cafile=settings.tls_ca or None)
-        if settings.tls_cert:
-            context.load_cert_chain(settings.tls_cert, settings.tls_key or None)
-    except OSError as error:
-        files = ", ".join(filter(None, (settings.tls_ca, settings.tls_cert, settings.tls_key)))
-        raise SettingsError(f"tls_ca, tls_cert, tls_key: {error} ({files})") from error
-    return context
-
-
-def good(answer: Answer) -> Answer:
-    """The answer, if it is 200. Raises `EngineError`."""
-    if answer.status == 200:
-        return answer
-    code, message = str(answer.body.get("errorCode", "")), str(answer.body.get("errorMessage", ""))
-    raise EngineError(answer.status, code, message, str(answer.body.get("detail", "")))
-
-
 def _named(answer: Answer, name: str) -> str:
     value = answer.body.get(name)
     if not isinstance(value, str) or not value:
         raise EngineError(answer.status, "", f"without {name}", "is this address an engine?")
     return value
-
-
-def _json(payload: bytes) -> Json:
-    try:
-        value = orjson.loads(payload) if payload else {}
-    except orjson.JSONDecodeError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def rows_of(body: Json, name: str) -> Sequence[Json]:
-    """The objects of a list in an answer; what is none is left out."""
-    rows = body.get(name)
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []

@@ -13,7 +13,8 @@ from typing import TypeAlias
 
 from governance.clock import Clock, Pause
 from governance.logs import logger
-from governance.sdk.client import SERVICE_GONE, Answer, CenterClient, EngineError, EngineUnavailableError
+from governance.sdk.calls import Answer, EngineError, EngineUnavailableError
+from governance.sdk.client import SERVICE_GONE, CenterClient
 from governance.sdk.model import Instance
 from governance.sdk.settings import ServiceSettings
 

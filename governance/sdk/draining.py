@@ -6,7 +6,7 @@ import asyncio
 
 from governance.clock import Clock, Pause
 from governance.logs import logger
-from governance.sdk.client import EngineError, EngineUnavailableError
+from governance.sdk.calls import EngineError, EngineUnavailableError
 from governance.sdk.membership import Membership
 from governance.sdk.server.gate import Gate
 from governance.sdk.settings import ServiceSettings

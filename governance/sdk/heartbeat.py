@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from governance.clock import Clock, Pause
 from governance.logs import logger
-from governance.sdk.client import INSTANCE_GONE, SERVICE_GONE, CenterClient, EngineError, EngineUnavailableError
+from governance.sdk.calls import EngineError, EngineUnavailableError
+from governance.sdk.client import INSTANCE_GONE, SERVICE_GONE, CenterClient
 from governance.sdk.registration import Registered
 
 _FAILURES = 3

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from governance.logs import logger
-from governance.sdk.client import CenterClient, EngineError, EngineUnavailableError
+from governance.sdk.calls import EngineError, EngineUnavailableError
+from governance.sdk.client import CenterClient
 
 TOKEN = "x-cse-auth-rsatoken"  # noqa: S105  the name in the context, not a secret
 PUBLIC_KEY = "publickey"

@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 from governance.clock import Clock, Pause
 from governance.logs import logger
-from governance.sdk.client import INSTANCE_GONE, SERVICE_GONE, CenterClient, EngineError, EngineUnavailableError
+from governance.sdk.calls import EngineError, EngineUnavailableError
+from governance.sdk.client import INSTANCE_GONE, SERVICE_GONE, CenterClient
 from governance.sdk.heartbeat import Heartbeats
 from governance.sdk.registration import Registered, instance_document, register_service, replace_former
 from governance.sdk.settings import ServiceSettings, Status

@@ -19,7 +19,8 @@ from governance.invocation.measures import RuleCollector
 from governance.routing.own import OwnInstance
 from governance.rules.selection import OwnService
 from governance.sdk.addresses import AddressPool, is_healthy
-from governance.sdk.client import CenterClient, EngineUnavailableError, NotRunningError, tls_context
+from governance.sdk.calls import EngineUnavailableError, tls_context
+from governance.sdk.client import CenterClient, NotRunningError
 from governance.sdk.configuration import Configuration
 from governance.sdk.discovery import Discovery, Listener
 from governance.sdk.draining import Draining

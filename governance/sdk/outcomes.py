@@ -19,7 +19,8 @@ from governance.logs import logger
 from governance.rules.latencies import bucket_of
 from governance.rules.objects.forms import GRAY, LONGEST, read
 from governance.rules.objects.gray import RUNNING, GrayRelease
-from governance.sdk.client import CenterClient, EngineError, EngineUnavailableError, Json
+from governance.sdk.calls import EngineError, EngineUnavailableError, Json
+from governance.sdk.client import CenterClient
 
 REPORT_SECONDS = 2.0
 _MOST_TRIES = 15

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from governance.routing.errors import NoInstanceError
-from governance.sdk.client import CenterClient, EngineError, EngineUnavailableError
+from governance.sdk.calls import EngineError, EngineUnavailableError
+from governance.sdk.client import CenterClient
 from governance.sdk.discovery import Discovery
 from governance.sdk.interfaces import NONE, Interfaces, Operation
 from governance.sdk.model import Instance

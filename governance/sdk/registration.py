@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from governance.sdk.client import CenterClient, Json
+from governance.sdk.calls import Json
+from governance.sdk.client import CenterClient
 from governance.sdk.endpoints import published
 from governance.sdk.settings import ServiceSettings
 

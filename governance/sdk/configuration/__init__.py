@@ -2,6 +2,6 @@
 
 from governance.sdk.configuration.configuration import Configuration
 from governance.sdk.configuration.listeners import Change
-from governance.sdk.configuration.references import ConfigurationError
+from governance.sdk.references import ConfigurationError
 
 __all__ = ["Change", "Configuration", "ConfigurationError"]

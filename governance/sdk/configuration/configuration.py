@@ -18,14 +18,14 @@ from pydantic import BaseModel
 from governance.clock import Clock, Pause, pause_for
 from governance.logs import logger
 from governance.sdk.addresses import AddressPool, is_healthy
-from governance.sdk.client import EngineUnavailableError, Json, tls_context
+from governance.sdk.calls import EngineUnavailableError, Json, tls_context
 from governance.sdk.configuration.cache import Cache
 from governance.sdk.configuration.levels import Level, Value, levels_of, merged, read_items
 from governance.sdk.configuration.listeners import Listener, Listeners, changes_between
 from governance.sdk.configuration.models import Model, model_of
 from governance.sdk.configuration.polls import ConfigClient, LevelPolls
-from governance.sdk.configuration.references import ConfigurationError, References, refers
 from governance.sdk.configuration.snapshot import Snapshot
+from governance.sdk.references import ConfigurationError, References, refers
 from governance.sdk.settings import ServiceSettings
 
 _PROBE_SECONDS = 15.0

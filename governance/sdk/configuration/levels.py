@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from governance.rules.flatten import flatten
 from governance.rules.parsing import ParseError
-from governance.sdk.client import Json
+from governance.sdk.calls import Json
 from governance.sdk.settings import ServiceSettings
 
 

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from governance.sdk.configuration.levels import Value
-from governance.sdk.configuration.references import ConfigurationError, refers
 from governance.sdk.configuration.snapshot import Snapshot
+from governance.sdk.references import ConfigurationError, refers
 
 Model = TypeVar("Model", bound=BaseModel)
 Tree: TypeAlias = "dict[str, Tree] | list[Tree] | str"

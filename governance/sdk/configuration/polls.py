@@ -12,7 +12,7 @@ import aiohttp
 from governance.clock import Clock, Pause
 from governance.logs import logger
 from governance.sdk.addresses import AddressPool
-from governance.sdk.client import EngineError, EngineUnavailableError, Json, call, good, rows_of
+from governance.sdk.calls import EngineError, EngineUnavailableError, Json, call, good, rows_of
 from governance.sdk.configuration.levels import Level
 from governance.sdk.settings import ServiceSettings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from governance.sdk.configuration.levels import Value
-from governance.sdk.configuration.references import References
+from governance.sdk.references import References
 
 
 class Snapshot(Mapping[str, str]):

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from governance.sdk.client import Answer, EngineError, EngineUnavailableError
+from governance.sdk.calls import Answer, EngineError, EngineUnavailableError
 
 GONE = EngineError(400, "400012", "Micro-service does not exist", "…")
 FORGOTTEN = EngineError(400, "400017", "Instance does not exist", "…")

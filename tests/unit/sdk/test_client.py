@@ -13,7 +13,8 @@ from aiohttp import web
 
 from governance.sdk import EngineError, EngineUnavailableError, ServiceSettings, SettingsError
 from governance.sdk.addresses import AddressPool, is_healthy
-from governance.sdk.client import CenterClient, tls_context
+from governance.sdk.calls import tls_context
+from governance.sdk.client import CenterClient
 from tests.unit.sdk.servers import black_hole, nobody, serving
 
 

@@ -11,8 +11,8 @@ from governance.sdk import Change, ConfigurationError, ServiceSettings
 from governance.sdk.configuration.levels import Level, Value, levels_of, merged, read_items
 from governance.sdk.configuration.listeners import changes_between
 from governance.sdk.configuration.models import model_of
-from governance.sdk.configuration.references import MOST_BYTES, References
 from governance.sdk.configuration.snapshot import Snapshot
+from governance.sdk.references import MOST_BYTES, References
 
 LEVEL = Level("app", 0, {"app": "shop", "environment": ""})
 NO_SECRETS = References({}, ())

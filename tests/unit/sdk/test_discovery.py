@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from governance.sdk.client import Answer, EngineError, EngineUnavailableError
+from governance.sdk.calls import Answer, EngineError, EngineUnavailableError
 from governance.sdk.discovery import Discovery
 from governance.sdk.model import Instance
 from governance.sdk.settings import ServiceSettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from governance.sdk.client import EngineError
+from governance.sdk.calls import EngineError
 from governance.sdk.heartbeat import Heartbeats
 from governance.sdk.registration import Registered
 from tests.unit.sdk.fakes import AWAY, FORGOTTEN, GONE, Engine, Time, running

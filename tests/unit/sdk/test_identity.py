@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from governance.sdk.client import EngineUnavailableError, Json
+from governance.sdk.calls import EngineUnavailableError, Json
 from governance.sdk.identity import PUBLIC_KEY, TOKEN, Callers, Signature
 
 DAY = 24 * 3600.0

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from governance.sdk.client import EngineError
+from governance.sdk.calls import EngineError
 from governance.sdk.heartbeat import Heartbeats
 from governance.sdk.membership import Membership
 from governance.sdk.settings import DataCenter, ServiceSettings

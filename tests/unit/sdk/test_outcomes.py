@@ -15,7 +15,7 @@ from governance.resilience.time_limit import TimeLimiterStage
 from governance.rules.latencies import bucket_of
 from governance.rules.objects.forms import expand
 from governance.rules.objects.gray import PROMOTED, GrayRelease
-from governance.sdk.client import EngineError, EngineUnavailableError
+from governance.sdk.calls import EngineError, EngineUnavailableError
 from governance.sdk.outcomes import OutcomeReports, Outcomes, OutcomeStage
 from tests.unit.resilience.consuming import calling, obeying
 from tests.unit.sdk.fakes import AWAY, FORGOTTEN, Time, running
