@@ -44,7 +44,8 @@ class RawConnection:
             headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines[1:] if line)]
             if status == 100:
                 return await self.read(no_body=no_body)
-            length = 0 if no_body or status == 304 else int(dict(headers).get("Content-Length", "0"))
+            named = {name.lower(): value for name, value in headers}
+            length = 0 if no_body or status == 304 else int(named.get("content-length", "0"))
             body = await self.reader.readexactly(length)
         return RawAnswer(status, headers, body, head + body)
 

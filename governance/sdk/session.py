@@ -6,15 +6,17 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Unpack, cast
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 import aiohttp
 from multidict import CIMultiDict
+from yarl import URL
 
 from governance.invocation import context
 from governance.invocation.chain import Proceed, Stage, chained
 from governance.invocation.invocation import Invocation, LocalReply, Reply
 from governance.invocation.live import LiveRules
+from governance.logs import logger
 from governance.resilience.retry import RetriesExhaustedError
 from governance.rules.marker import Request
 from governance.sdk.answers import Answer, LocalAnswer, let_go
@@ -25,6 +27,7 @@ from governance.sdk.providers import Providers
 if TYPE_CHECKING:
     from aiohttp.client import _RequestOptions
 
+log = logger(__name__)
 Own: TypeAlias = Callable[[], Mapping[str, str]]
 CONNECT_SECONDS = 3.0
 """How long connecting to an instance may take where the call's own timeout does not say."""
@@ -62,6 +65,7 @@ class Session:
         self._rules = rules
         self._own = own
         self._chain: Proceed = chained(stages, self._try)
+        self._told = False
 
     def open_with(self, session: aiohttp.ClientSession) -> None:
         """Call services over these connections."""
@@ -122,7 +126,7 @@ class Session:
             path=unquote(path),
             method=method,
             headers={**headers, **{name: text for name, text in values.items() if name not in headers}},
-            queries=dict(parse_qsl(query, keep_blank_values=True)) if self._rules.book.asks_queries else {},
+            queries=_queries(query, options) if self._rules.book.asks_queries else {},
             service_name=target.service,
             source=self._rules.book.own.name,
         )
@@ -144,11 +148,18 @@ class Session:
         assert isinstance(invocation, _Sending)  # noqa: S101  no other is given to the chain
         assert self._connections is not None  # noqa: S101  looked at before
         headers = invocation.headers.copy()
-        for name, value in context.written(invocation.context).items():
+        for name, value in self._travelling(invocation.context).items():
             headers.setdefault(name, value)
         options: _RequestOptions = {**invocation.options, "headers": headers}
         url = cast(Instance, invocation.target).url + invocation.rest
         return await self._connections.request(invocation.request.method, url, **options)
+
+    def _travelling(self, values: Mapping[str, str]) -> Mapping[str, str]:
+        headers = context.written(values)
+        if values and context.CHASSIS_HEADER not in headers and not self._told:
+            self._told = True
+            log.warning("context.too_long", largest=context.LARGEST, names=sorted(values)[:10])
+        return headers
 
     async def _target(self, url: str) -> _Target | None:
         scheme, _, rest = url.partition("://")
@@ -162,6 +173,11 @@ class Session:
         if scheme == "http" and host.isascii() and not {".", ":", "@", "["} & set(host) and host != "localhost":
             return _Target(None, host, after) if await self._providers.is_service(host) else None
         return None
+
+
+def _queries(query: str, options: _RequestOptions) -> Mapping[str, str]:
+    """The parameters, whichever way they are given; of several with one name the first."""
+    return dict(URL.build(query_string=query, encoded=True).extend_query(options.get("params")).query)
 
 
 def _bounded(options: _RequestOptions) -> _RequestOptions:

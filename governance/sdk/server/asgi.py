@@ -59,7 +59,7 @@ def _arrival(scope: Mapping[str, Any]) -> Arrival:
         method=scope["method"],
         path=scope["path"],
         headers=_headers(scope["headers"]),
-        queries=lambda: dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
+        queries=lambda: dict(reversed(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))),
     )
 
 

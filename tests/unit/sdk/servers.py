@@ -7,7 +7,10 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
+import uvicorn
 from aiohttp import web
+
+from governance.sdk.server.asgi import Application
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -23,6 +26,22 @@ async def serving(handler: Handler) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         await runner.cleanup()
+        listener.close()
+
+
+@contextlib.asynccontextmanager
+async def under_uvicorn(application: Application) -> AsyncIterator[str]:
+    """A server of an ASGI application; its address."""
+    config = uvicorn.Config(application, "127.0.0.1", 0, log_level="critical", ws="none")
+    server = uvicorn.Server(config)
+    listener = config.bind_socket()
+    listener.listen()
+    task = asyncio.create_task(server.serve([listener]))
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
         listener.close()
 
 

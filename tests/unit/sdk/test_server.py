@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -11,7 +10,6 @@ from typing import TypeAlias
 
 import aiohttp
 import pytest
-import uvicorn
 from aiohttp import web
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -24,6 +22,7 @@ from governance.invocation.invocation import Invocation, LocalReply, Reply
 from governance.invocation.live import LiveRules
 from governance.rules.selection import OwnService
 from governance.sdk.server import GovernedASGI, Inbound, governed
+from tests.unit.sdk.servers import under_uvicorn
 
 Serving: TypeAlias = Callable[[Inbound], AbstractAsyncContextManager[str]]
 SCHEMA = 'swagger: "2.0"\nbasePath: /\npaths: {/show: {get: {operationId: show}}}'
@@ -92,19 +91,8 @@ async def in_starlette(inbound: Inbound) -> AsyncIterator[str]:
         raise ZeroDivisionError
 
     routes = [Route("/show", show), Route("/missing", missing), Route("/broken", broken), Route("/refused", broken)]
-    config = uvicorn.Config(
-        GovernedASGI(Starlette(routes=routes), inbound), "127.0.0.1", 0, log_level="critical", ws="none"
-    )
-    server = uvicorn.Server(config)
-    listener = config.bind_socket()
-    listener.listen()
-    task = asyncio.create_task(server.serve([listener]))
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
-        listener.close()
+    async with under_uvicorn(GovernedASGI(Starlette(routes=routes), inbound)) as address:
+        yield address
 
 
 @pytest.fixture(params=[in_aiohttp, in_starlette], ids=["aiohttp", "starlette"])

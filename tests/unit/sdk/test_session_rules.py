@@ -6,6 +6,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 import aiohttp
 import pytest
@@ -85,6 +86,34 @@ async def test_the_context_goes_out_in_both_headers() -> None:
     assert json.loads(sent["x-cse-context"]) == {"user": "tom", "x-microservice-name": "shop"}
     assert context.read(sent) == {"user": "tom", "x-microservice-name": "shop"}
     assert sent["x-own"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("url", "params"),
+    [("cse://cart/?city=Berlin", None), ("cse://cart/", {"city": "Berlin"}), ("cse://cart/?x=1", "city=Berlin")],
+)
+async def test_a_rule_sees_the_parameters_whichever_way_they_are_given(url: str, params: Any) -> None:
+    items = {
+        "servicecomb.matchGroup.berlin": "matches: [{queries: {city: {exact: Berlin}}}]",
+        "servicecomb.faultInjection.berlin": "{type: abort, percentage: 100, errorCode: 418}",
+    }
+    async with serving(Shop().answer) as address, session_of(Known(cart=[instance(address)]), items) as http:
+        async with http.get(url, params=params) as answer:
+            assert answer.status == 418
+        async with http.get("cse://cart/?city=Bonn&city=Berlin") as answer:
+            assert answer.status == 200
+
+
+async def test_a_context_that_is_too_long_is_left_out_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    shop = Shop()
+    async with serving(shop.answer) as address, session_of(Known(cart=[instance(address)])) as http:
+        with context.having(user="x" * context.LARGEST):
+            for _ in range(2):
+                async with http.get("cse://cart/") as answer:
+                    assert answer.status == 200
+    assert not {"x-cse-context", "x-invocation-context"} & {name.lower() for sent in shop.seen for name in sent}
+    assert caplog.text.count("context.too_long") == 1
+    assert "xxx" not in caplog.text
 
 
 async def test_a_retry_repeats_so_often_and_passes_the_last_answer_on() -> None:
