@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-import timeit
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -161,8 +158,7 @@ def test_choices_are_made_once_for_many_requests() -> None:
     assert Choices(policies, {}, OwnService("weather")).applied(Request()) is None
 
 
-def test_to_choose_among_ten_policies_of_ten_kinds_takes_no_time_to_speak_of() -> None:
-    """In microseconds of the processor, the best of some rounds: about 11 where nothing else runs."""
+def test_ten_kinds_of_policies_choose_each_its_own() -> None:
     kinds = [kind for kind in KINDS if kind not in ("contextMapper", "timeLimiter", "cache")]
     texts = {"identifierRateLimiting": "identifier: a"}
     policies = [check(f"servicecomb.{kind}.g", texts.get(kind, "{}")).rule for kind in kinds]
@@ -172,14 +168,8 @@ def test_to_choose_among_ten_policies_of_ten_kinds_takes_no_time_to_speak_of() -
     )
     choices = [Choices([one], {"g": group}, OwnService("weather")) for one in policies if isinstance(one, Policy)]
     headers = {"X-User": "tom", **{f"X-Other-{n}": "value" for n in range(9)}}
-
-    def choose() -> list[Policy | None]:
-        request = Request("/user/1", "GET", headers)
-        return [one.applied(request) for one in choices]
-
-    assert choose() == policies
-    assert len(policies) == 10
-    assert min(timeit.repeat(choose, number=500, repeat=7, timer=time.process_time)) / 500 * 1e6 < 60
+    assert [one.applied(Request("/user/1", "GET", headers)) for one in choices] == policies
+    assert [one.applied(Request("/else", "GET", headers)) for one in choices] == [None] * 10
 
 
 @given(GROUPS, REQUESTS)
