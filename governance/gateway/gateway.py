@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -68,9 +68,10 @@ class Gateway:
         host, port = place(config.listen)
         context = _tls(config.tls)
         loop = asyncio.get_running_loop()
-        listener = await loop.create_server(
-            lambda: ClientConnection(self.core), host, port, ssl=context, backlog=_BACKLOG
-        )
+        with _naming(config.listen):
+            listener = await loop.create_server(
+                lambda: ClientConnection(self.core), host, port, ssl=context, backlog=_BACKLOG
+            )
         self._listener = listener
         self.addresses["listen"] = address_of(listener, secure=context is not None)
         try:
@@ -90,8 +91,8 @@ class Gateway:
         await runner.setup()
         try:
             host, port = place(self._started_with.admin)
-            site = web.TCPSite(runner, host, port)
-            await site.start()
+            with _naming(self._started_with.admin):
+                await web.TCPSite(runner, host, port).start()
             self.addresses["admin"] = "http://{}:{}".format(*runner.addresses[0][:2])
             yield
         finally:
@@ -121,6 +122,14 @@ class Gateway:
         while True:
             await self._pause(_SWEEP_SECONDS)
             self.core.sweep()
+
+
+@contextlib.contextmanager
+def _naming(where: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"cannot listen on {where}: {error.strerror or error}") from error
 
 
 def place(written: str) -> tuple[str, int]:

@@ -50,12 +50,18 @@ class GatewayProcess:
     async def run(self, ready: Callable[[Mapping[str, str]], None]) -> None:
         """Serve until SIGTERM or SIGINT, and leave without losing a request. Raises `OSError`, `SettingsError`."""
         gc.set_threshold(_LONG_LIVED_AFTER, 20, 100)
+        try:
+            await self._serve(ready)
+        except BaseExceptionGroup as group:
+            raise _alone(group) from group
+
+    async def _serve(self, ready: Callable[[Mapping[str, str]], None]) -> None:
         async with self._gateway.listening(), self._registered() as service, self._watching():
             ready(self._gateway.addresses)
             await until_stopped()
             log.info("gateway.stopping")
             if service is not None:
-                await service.unregister()
+                await service.drain()
             await self._gateway.drain()
 
     @contextlib.asynccontextmanager
@@ -125,6 +131,13 @@ def settings_of(config: GatewayConfig) -> Callable[[str], ServiceSettings]:
         return ServiceSettings.load(None, os.environ, **given)
 
     return settings
+
+
+def _alone(error: BaseException) -> BaseException:
+    """What failed, where that is one thing."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 @contextlib.contextmanager

@@ -35,7 +35,7 @@ def path_of(target: bytes) -> PathOf:
     if not _UNUSUAL.search(path):
         return PathOf(path.decode("ascii"), path, mark + query)
     plain = unquote_to_bytes(path)
-    if b"%2f" in path.lower() or b"\\" in plain or b"\0" in plain or b"#" in path:
+    if b"\\" in plain or b"\0" in plain or b"#" in path:
         raise BadHeadError("the path has a sign that servers read in different ways")
     plain = _SLASHES.sub(b"/", plain)
     if _DOTS.search(plain.replace(b";", b"/")):

@@ -163,8 +163,9 @@ async def test_the_context_of_a_call_begins_at_the_edge(
 
 
 async def test_it_leaves_the_registry_before_it_stops_and_finishes_what_is_under_way(
-    place: Place, engine: EngineProcess, tmp_path: Path
+    place: Place, engine: EngineProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("WAGGLE_DRAIN_WAIT", "0.3")
     arrived, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow(_request: web.Request) -> web.Response:

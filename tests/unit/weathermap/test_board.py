@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 
 from governance.samples.weathermap.board import Board, board_of
-from governance.samples.weathermap.edge import edge_service
 from governance.samples.weathermap.web_page import weathermapweb
 from governance.sdk.configuration.levels import Value
-from governance.sdk.configuration.references import References
 from governance.sdk.configuration.snapshot import Snapshot
-from tests.unit.sdk.known import Known
+from governance.sdk.references import References
 from tests.unit.sdk.servers import nobody
-from tests.unit.weathermap.apps import Service, get, knowing, running_app
+from tests.unit.weathermap.apps import Service, get, running_app
+from tests.unit.weathermap.test_edge import edge_before
 
 
 def configure(service: Service, **values: str) -> None:
@@ -22,9 +21,9 @@ def configure(service: Service, **values: str) -> None:
 
 
 async def test_the_page_gets_the_board_from_the_edge() -> None:
+    service = Service()
     async with (
-        knowing(Known()) as service,
-        running_app(edge_service(service)) as edge,  # type: ignore[arg-type]
+        edge_before(None, service=service) as edge,
         running_app(weathermapweb(edge.removeprefix("http://"))) as url,
     ):
         status, first = await get(f"{url}/weathermapweb/ui/board")

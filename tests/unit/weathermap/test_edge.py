@@ -4,24 +4,55 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 
 import aiohttp
-import pytest
 from aiohttp import web
 
-from governance.samples.weathermap import edge
-from governance.samples.weathermap.edge import edge_service
-from tests.unit.sdk.known import Known, instance
+from governance.gateway.gateway import Gateway
+from governance.gateway.governed import Governance
+from governance.gateway.servers import Server, server_at
+from governance.invocation.chain import Stage
+from governance.routing.errors import NoInstanceError
+from governance.routing.own import OwnInstance
+from governance.samples.weathermap.edge import edge_answers, edge_config
 from tests.unit.sdk.servers import black_hole, nobody, serving
-from tests.unit.weathermap.apps import get, knowing, running_app
+from tests.unit.weathermap.apps import Service, get
+
+
+class Registered:
+    """Stands for a gateway's place among services: weather is at the URL."""
+
+    def __init__(self, url: str | None) -> None:
+        self._servers = (replace(server_at(url, "weather"), instance_id="w-1"),) if url else ()
+
+    async def servers(self, service: str, app: str) -> Sequence[Server]:
+        if service != "weather" or not self._servers:
+            raise NoInstanceError(service, "the engine knows none")
+        return self._servers
+
+    async def facts(self, values: Mapping[str, str]) -> Mapping[str, str] | None:
+        return None
+
+    def names(self) -> Mapping[str, str]:
+        return {}
+
+    def watching(self) -> Sequence[Stage]:
+        return ()
 
 
 @contextlib.asynccontextmanager
-async def edge_before(url: str | None) -> AsyncIterator[str]:
-    known = Known(**({"weather": [instance(url)]} if url else {}))
-    async with knowing(known) as service, running_app(edge_service(service)) as address:  # type: ignore[arg-type]
-        yield address
+async def edge_before(url: str | None, seconds: float = 5.0, service: Service | None = None) -> AsyncIterator[str]:
+    """The sample's edge before one server, with the sample's configuration but for the patience."""
+    config = edge_config("127.0.0.1", 0)
+    routes = tuple(replace(route, timeout=int(seconds * 1000)) for route in config.routes)
+    gateway = Gateway(replace(config, routes=routes))
+    where = url if url is None or url.startswith("http") else f"http://{url}"
+    gateway.core.governor = Governance(gateway.core, OwnInstance("edge-service"), Registered(where))
+    gateway.core.local = edge_answers(service or Service())  # type: ignore[arg-type]
+    async with gateway.listening():
+        yield gateway.addresses["listen"]
 
 
 async def reflect(request: web.Request) -> web.Response:
@@ -78,15 +109,14 @@ async def test_a_request_line_with_a_whole_url_is_understood() -> None:
 
 async def test_what_the_edge_cannot_pass_on() -> None:
     async with edge_before(None) as address:
-        assert await get(f"{address}/stranger/x") == (404, {"error": "the edge knows no service 'stranger'"})
-        assert await get(f"{address}/weather/x") == (503, {"error": "no instance of weather: the engine knows none"})
+        assert await get(f"{address}/stranger/x") == (404, {"message": "there is no route for this"})
+        assert await get(f"{address}/weather/x") == (503, {"message": "no instance of weather: the engine knows none"})
         assert await get(f"{address}/health") == (200, {"status": "UP"})
     with nobody() as dead:
         async with edge_before(dead) as address:
-            assert await get(f"{address}/weather/x") == (502, {"error": "weather could not be reached"})
+            assert await get(f"{address}/weather/x") == (502, {"message": "the server could not be reached"})
 
 
-async def test_a_service_that_does_not_answer_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edge, "_TIMEOUT", aiohttp.ClientTimeout(total=0.2))
-    async with black_hole() as hole, edge_before(hole) as address:
-        assert await get(f"{address}/weather/x") == (504, {"error": "weather did not answer in time"})
+async def test_a_service_that_does_not_answer_in_time() -> None:
+    async with black_hole() as hole, edge_before(hole, seconds=0.2) as address:
+        assert await get(f"{address}/weather/x") == (504, {"message": "the server did not answer in time"})

@@ -99,7 +99,7 @@ function drawCurrent(now) {
 }
 
 function drawForecast(days) {
-  if (!days) return [element("div", "Nobody tells the forecast at the moment.", "nothing")];
+  if (!days) return [element("div", "No forecast at the moment. The weather goes on.", "nothing")];
   const coldest = Math.min(...days.map((day) => day.temperatureMin));
   const widest = Math.max(...days.map((day) => day.temperatureMax)) - coldest || 1;
   const list = element("ol", undefined, "days");
@@ -161,7 +161,7 @@ async function refresh() {
   try {
     const answer = await fetch(`weathermapweb/ui/fusionweatherdata?${query}`, { signal: mine.signal });
     const data = await answer.json();
-    if (!answer.ok) throw new Error(data.error || `status ${answer.status}`);
+    if (!answer.ok) throw new Error(data.error || data.message || `status ${answer.status}`);
     show(data);
   } catch (error) {
     if (mine.signal.aborted) return;
