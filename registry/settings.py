@@ -7,6 +7,7 @@ docs/settings.md lists all; a test compares it with this model. A setting of typ
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Annotated, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -56,12 +58,20 @@ def _items(value: object) -> object:
     return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
 
 
+def _networks(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of networks, which must be some."""
+    for name in names:
+        ipaddress.ip_network(name, strict=False)
+    return names
+
+
 PORTS = ("port", "kie_port", "config_port", "config_push_port", "monitor_port")
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_items)]
+Networks = Annotated[tuple[str, ...], BeforeValidator(_items), AfterValidator(_networks)]
 Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
 
 
@@ -93,6 +103,13 @@ class Settings(BaseModel):
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="How log lines look; auto: console on a terminal, JSON elsewhere."
     )
+    access: Literal["off", "observe", "enforce"] = Field(
+        "off", description="Access control of a new data folder; later it is switched by `waggle access`."
+    )
+    token_rate: Count = Field(300, description="Most tries to sign in from one address in a minute.")
+    trusted_proxies: Networks = Field(
+        (), description="Proxies whose X-Forwarded-For says where a sign-in comes from, as addresses or networks."
+    )
     tls_cert: str = Field("", description="PEM file of the certificate chain; empty: no TLS.")
     tls_key: str = Field("", description="PEM file of the certificate's key; empty: it is in tls_cert.")
     tls_client_ca: str = Field("", description="PEM file of the authorities whose client certificates are required.")
@@ -100,6 +117,8 @@ class Settings(BaseModel):
     quota_instances: Count = Field(150000, description="Most instances of a domain and project.")
     quota_schemas: Count = Field(100, description="Most schemas of a service.")
     quota_config: Count = Field(10000, description="Most key-values of a domain and project.")
+    quota_accounts: Count = Field(1000, description="Most accounts.")
+    quota_roles: Count = Field(100, description="Most roles, the two built-in ones among them.")
     max_body_bytes: Count = Field(2097152, description="Largest request body, in bytes.")
     max_instance_body_bytes: Count = Field(5120, description="Largest body of an instance registration, in bytes.")
     max_properties_body_bytes: Count = Field(3072, description="Largest body of a properties update, in bytes.")

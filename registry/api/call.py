@@ -16,6 +16,7 @@ from registry.tenancy import tenant_name
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from registry.access import Identity
     from registry.api.shapes import Rule, Shape
     from registry.config.state import Topic
     from registry.engine import Engine
@@ -87,6 +88,7 @@ class Call:
     pairs: Sequence[tuple[str, str]]
     body: bytes = b""
     listeners: Listeners | None = None
+    identity: Identity | None = None
 
     @property
     def query(self) -> dict[str, str]:
@@ -108,8 +110,8 @@ class Call:
 
     @property
     def author(self) -> str:
-        """Who asks, for the audit log: the name that the client gives, unproven, and its address."""
-        name = self.header("X-Waggle-Author").strip()[:128]
+        """Who asks, for the audit log: the account, or the name that the client gives, unproven; and its address."""
+        name = self.identity.account if self.identity else self.header("X-Waggle-Author").strip()[:128]
         return f"{name}@{self.address}" if name else self.address
 
     async def execute(self, command: Callable[[], T]) -> T:
@@ -166,7 +168,8 @@ class Route:
     `resource` is what access control will ask for (`public` needs nothing); `body_limit` names the setting that bounds the body. `refused`
     puts a refusal into the words of the route's protocol. For the API's description: `parameters` beside those that the path names, the
     `body` and a `sample` of one that is accepted, the content type of a success, which is `EMPTY`'s where there is nothing to say, whether
-    JSON is `listed`, and `failures`, statuses that only this route has.
+    JSON is `listed`, and `failures`, statuses that only this route has. `needs_access`: there is no such
+    route while access control is off.
     """
 
     method: str
@@ -182,6 +185,7 @@ class Route:
     answers: str = JSON_TYPE
     listed: bool = False
     failures: Mapping[int, str] = field(default_factory=dict)
+    needs_access: bool = False
 
     @property
     def name(self) -> str:

@@ -16,6 +16,8 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 import structlog
 from aiohttp import HttpVersion11, web
 
+from registry.access import Mode, Need
+from registry.access.permissions import VERBS
 from registry.api.call import SERVER, Call, Listeners, Reply, Route, Tenancy, json_reply
 from registry.api.router import Router, params_of
 from registry.engine import Engine
@@ -103,14 +105,28 @@ class Gate:
         routes = self._router.find(path)
         if not routes and path.endswith("/"):
             routes = self._router.find(path.rstrip("/"))
-            return routes if _is_lenient(routes) else {}
+            routes = routes if _is_lenient(routes) else {}
+        if self._engine.access.mode is Mode.OFF and any(route.needs_access for route in routes.values()):
+            return {}
         return routes
+
+    def _admit(self, call: Call) -> None:
+        """Find out who asks, where that counts. Raises what they must be refused with. Protocol: section 14."""
+        access, route = self._engine.access, call.route
+        need = Need(route.resource, VERBS[route.method])
+        if route.resource == "public" or not access.enforces(need):
+            return
+        call.identity = access.verify(call.header("Authorization"), self._engine.now())
+        refusal = access.permit(call.identity, need)
+        if refusal is not None:
+            raise refusal
 
     async def _serve(self, call: Call) -> Reply | web.StreamResponse:
         started, domain = time.perf_counter(), "default"
         reply: Reply | web.StreamResponse
         try:
             domain = call.header("X-Domain-Name") or domain
+            self._admit(call)
             call.body = await self._read_body(call.request, self._body_limits[call.route.body_limit])
             reply = await call.route.handler(call)
             if isinstance(reply, Reply):

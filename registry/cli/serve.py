@@ -29,6 +29,7 @@ _GROUPS = (
     ("Data", ("data_dir", "storage", "journal_")),
     ("Instances", ("instance_", "protection_", "last_known_", "flap_", "shared_", "schema_")),
     ("Bounds", ("quota_", "max_", "request_", "idle_", "shutdown_", "watch_", "poll_", "stream_", "hot_")),
+    ("Access", ("access", "token_", "trusted_")),
     ("Logs", ("log_",)),
 )
 _METAVARS: Mapping[object, str] = {

@@ -1,4 +1,4 @@
-"""The engine: the catalog and the config centre behind one journal and one stream of what happened.
+"""The engine: the catalog, the config centre and access control behind one journal and one stream of what happened.
 
 `execute` runs a command against memory and returns when what it changed is stored. A background tick moves the lease clock. Starting
 replays the journal; every instance then has a full lease, so an engine that was away never evicts a healthy service.
@@ -16,6 +16,8 @@ from typing import TypeVar
 
 import structlog
 
+from registry.access import PREFIXES as ACCESS_PREFIXES
+from registry.access import Access
 from registry.catalog import Catalog, Lapse, Limits
 from registry.catalog.leases import TICK, Lease
 from registry.catalog.services import DEFAULT_TENANT, SELF_NAME
@@ -23,6 +25,7 @@ from registry.config import PREFIXES as CONFIG_PREFIXES
 from registry.config import Config
 from registry.engine.alarms import Alarms
 from registry.engine.committer import Committer
+from registry.engine.credentials import Credentials
 from registry.engine.followers import ReleaseFollower
 from registry.engine.rules import CheckedItems
 from registry.engine.stream import Stream
@@ -38,12 +41,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the engine writes: events a commit, changes that may wait for one, superseded events that are kept; and its config quota."""
+    """How the engine writes: events a commit, changes that may wait for one, superseded events that are kept; and quotas of its cores."""
 
     journal_batch: int = 1000
     journal_queue: int = 100000
     journal_history: int = 100000
     quota_config: int = 10000
+    quota_accounts: int = 1000
+    quota_roles: int = 100
     config_check_values: bool = False
 
 
@@ -55,6 +60,8 @@ class Engine:
         self.ledger = Ledger()
         self.catalog = Catalog(limits, lambda: uuid.uuid4().hex, self.ledger)
         self.config = Config(self.ledger, options.quota_config, check_values=options.config_check_values)
+        self.access = Access(self.ledger, lambda: uuid.uuid4().hex, options.quota_accounts, options.quota_roles)
+        self.credentials = Credentials(self.access, self.execute, self.now)
         self.checked_items = CheckedItems(4 * options.quota_config)
         self.journal = journal
         self.stream = Stream()
@@ -75,6 +82,7 @@ class Engine:
         )
         self.stream.on_changes(ReleaseFollower(self.config, self.begin, self.now).publish)
         self.on_tick: list[Callable[[], None]] = []
+        self.fresh = False
         self._options = options
         self._appear: Callable[[], Lease] | None = None
         self._own: Lease | None = None
@@ -195,6 +203,7 @@ class Engine:
                 self._restore(event.revision, event.key, event.body)
                 self.committer.window.saw(event.revision)
             events += len(batch)
+        self.fresh = not events
         head = self.ledger.revision
         while await self.committer.compact():
             pass
@@ -216,6 +225,8 @@ class Engine:
         try:
             if key.startswith(CONFIG_PREFIXES):
                 self.config.restore(revision, key, body)
+            elif key.startswith(ACCESS_PREFIXES):
+                self.access.state.restore(revision, key, body)
             else:
                 self.catalog.restore(revision, key, body)
         except (ValueError, KeyError, TypeError) as error:
