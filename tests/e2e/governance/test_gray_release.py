@@ -7,41 +7,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 import pytest_asyncio
-from typer.testing import CliRunner
 
-from registry.cli.app import app
+from tests.e2e.governance.commands import beta_is_up, finish, gray, roll_back, waggle
 from tests.e2e.governance.load import Load, Shown, load_on, share_of
 from tests.e2e.governance.world import Member, World
 
-_RULE = "servicecomb.routeRule.weather"
 _RATE = 200.0
-
-
-async def release(world: World, *words: str) -> str:
-    """`waggle release …`, which must end well."""
-    environ = {"WAGGLE_ENGINE": world.engine, "COLUMNS": "300"}
-    done = await asyncio.to_thread(CliRunner().invoke, app, ["release", *words], env=environ)
-    assert done.exit_code == 0, f"{words}: {done.output}"
-    return str(done.stdout)
-
-
-async def gray(world: World, *words: str) -> None:
-    """`waggle release gray weather …` for version 0.0.3; then every caller obeys."""
-    async with world.change_of("fusionweather", [_RULE]), world.change_of("edge-service", [_RULE]):
-        await release(world, "gray", "weather", "--app", "weathermap", "--version", "0.0.3", *words)
-
-
-async def finish(world: World) -> None:
-    """`waggle release finish weather --wait`; then nobody has the rule any more."""
-    async with world.change_of("fusionweather", [_RULE]):
-        await release(world, "finish", "weather", "--app", "weathermap", "--wait")
-
-
-async def beta_is_up(world: World) -> Member:
-    """Start weather-beta and wait until it is registered."""
-    made = world.start("weather-beta")
-    await world.up(made)
-    return made
 
 
 async def ended(*members: Member) -> None:
@@ -73,7 +44,7 @@ async def test_a_gray_release_to_the_end_loses_no_request(world: World) -> None:
         assert 0.48 <= share_of("0.0.3", await load.from_now(2000)) <= 0.52
         await gray(world, "--share", "100")
         assert share_of("0.0.3", await load.from_now(200)) == 1
-        await release(world, "promote", "weather", "--app", "weathermap")
+        await waggle(world, "release", "promote", "weather")
         await ended(*world.of("weather"))
         await finish(world)
         assert share_of("0.0.3", await load.from_now(200)) == 1
@@ -86,8 +57,7 @@ async def test_a_rollback_at_half_loses_no_request(world: World) -> None:
         beta = await beta_is_up(world)
         await gray(world, "--share", "50", "--wait")
         assert 0.48 <= share_of("0.0.3", await load.from_now(2000)) <= 0.52
-        async with world.change_of("fusionweather", [_RULE]):
-            await release(world, "rollback", "weather", "--app", "weathermap", "--reason", "too hot")
+        await roll_back(world)
         assert share_of("0.0.3", await load.from_now(200)) == 0
         await ended(beta)
         await finish(world)
@@ -101,8 +71,7 @@ async def test_a_release_by_content_leads_those_with_the_header_alone(world: Wor
         beta = await beta_is_up(world)
         await gray(world, "--header", "type=gray")
         _are_led(await load.from_now(600))
-        async with world.change_of("fusionweather", [_RULE]):
-            await release(world, "rollback", "weather", "--app", "weathermap")
+        await roll_back(world)
         await ended(beta)
         await finish(world)
     nothing_is_lost(load)

@@ -21,6 +21,7 @@ from tests.engine import ROOT, eventually
 
 _ENGINE_ONLY = ("--kie-port", "0", "--config-port", "0", "--monitor-port", "0")
 _UNWANTED = ("CAS_INSTANCE_VERSION", "SERVICECOMB_INSTANCE_PROPS", "WEATHERMAP_SEED", "LATENCY", "FAILURES")
+_NO_SERVICES = ("engine", "weathermapweb")
 _VERSIONS = {"weather-beta": "0.0.3", "edge-service": "0.0.1"}
 
 
@@ -83,6 +84,13 @@ class World:
         environ = {"WAGGLE_CONFIG_CACHE": "", "WAGGLE_CONFIG_TIMEOUT": "20", **environ}
         return self._take(Member(name, command, port, self.folder, environ))
 
+    def start_page(self) -> Member:
+        """Start the page's server, which is no service."""
+        port = free_port()
+        command = ["governance.samples.weathermap", "weathermapweb", "--port", str(port)]
+        environ = {"SERVICE_ADDR": self.edge.removeprefix("http://")}
+        return self._take(Member("weathermapweb", command, port, self.folder, environ))
+
     def _take(self, member: Member) -> Member:
         self.members.appendleft(member)
         return member
@@ -102,7 +110,7 @@ class World:
 
     def services(self) -> list[Member]:
         """The running processes of all services."""
-        return [member for member in self.members if member.running and member.name != "engine"]
+        return [member for member in self.members if member.running and member.name not in _NO_SERVICES]
 
     async def up(self, *members: Member) -> None:
         """Wait until these are registered and answer."""
@@ -111,7 +119,7 @@ class World:
             async def answer() -> bool:
                 for member in members:
                     assert member.running, f"{member.name} has ended:\n{member.said()}"
-                    if "service.registered" not in member.said() and member.name != "engine":
+                    if "service.registered" not in member.said() and member.name not in _NO_SERVICES:
                         return False
                     path = "/health" if member.name != "engine" else "/v4/default/registry/health"
                     with contextlib.suppress(aiohttp.ClientError):

@@ -82,7 +82,7 @@ function facts(pairs) {
 }
 
 function drawCurrent(now) {
-  if (!now) return [element("div", "Nobody tells the current weather at the moment.", "nothing")];
+  if (!now) return [element("div", "No weather at the moment.", "nothing")];
   const nodes = [
     element("div", now.country ? `${now.cityName}, ${now.country}` : now.cityName, "place"),
     line("now", icon(now.weather), element("div", `${Math.round(now.temperature)}°`, "degrees")),
@@ -99,7 +99,7 @@ function drawCurrent(now) {
 }
 
 function drawForecast(days) {
-  if (!days) return [element("div", "No forecast at the moment. The weather goes on.", "nothing")];
+  if (!days) return [element("div", "No forecast at the moment.", "nothing")];
   const coldest = Math.min(...days.map((day) => day.temperatureMin));
   const widest = Math.max(...days.map((day) => day.temperatureMax)) - coldest || 1;
   const list = element("ol", undefined, "days");
