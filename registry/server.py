@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import resource
 import signal
 import socket
@@ -16,6 +17,9 @@ import uvloop
 from aiohttp import web
 
 from registry import __version__
+from registry.access import Mode
+from registry.api.access import access_routes
+from registry.api.access.signing_in import SigningIn
 from registry.api.audit import audit_routes
 from registry.api.call import SERVER, Call, Reply
 from registry.api.config import config_routes
@@ -38,7 +42,9 @@ from registry.catalog import Limits
 from registry.collector import Collector
 from registry.config.state import Topic
 from registry.engine import Engine, Options
+from registry.engine.credentials import FirstStartError
 from registry.engine.judge import Judge
+from registry.errors import RegistryError
 from registry.settings import PORTS
 from registry.storage import open_journal
 from registry.storage.port import JournalError
@@ -46,6 +52,7 @@ from registry.storage.port import JournalError
 if TYPE_CHECKING:
     from registry.settings import LoadedSettings, Settings
 
+ROOT_PASSWORD = "SC_INIT_ROOT_PASSWORD"  # noqa: S105  the variable's name, which the original gave it
 _BACKLOG = 4096
 _OTHER_FILES = 100
 _BODY_LIMITS = ("max_body_bytes", "max_instance_body_bytes", "max_properties_body_bytes", "max_config_body_bytes")
@@ -104,6 +111,7 @@ class Server:
             *object_routes(),
             *explain_routes(),
             *audit_routes(),
+            *access_routes(SigningIn(settings.token_rate, settings.trusted_proxies)),
             *outcome_routes(Judge(self.engine)),
         )
         routes = (*protocols, *operation_routes(metrics.show, protocols))
@@ -136,15 +144,29 @@ class Server:
         """Begin to stop: no more connections, then the rest is drained."""
         self._stopping.set()
 
-    async def run(self, ready: Callable[[list[str]], None]) -> None:
-        """Serve until stopped; `ready` is given the addresses once requests are answered. Raises `JournalError`, `OSError`."""
-        async with self.engine.running(), self._listening() as addresses:
+    async def run(self, ready: Callable[[list[str], str], None], root_password: str = "") -> None:
+        """Serve until stopped. Raises `JournalError`, `OSError`, `FirstStartError`.
+
+        `ready` is given the addresses once requests are answered, and root's password where the engine has made one up.
+        """
+        async with self.engine.running(), self._prepared(root_password) as secret, self._listening() as addresses:
             if self._settings.self_register:
                 host = socket.gethostname()[:64] or "localhost"
                 await self.engine.register_itself([self._endpoint(addresses[0])], host, __version__)
-            ready(addresses)
+            ready(addresses, secret)
             await self._stopping.wait()
             log.info("server.stopping")
+
+    @contextlib.asynccontextmanager
+    async def _prepared(self, root_password: str) -> AsyncIterator[str]:
+        """Access control as every engine has it; where the journal takes no change, the next start makes it."""
+        engine, secret = self.engine, ""
+        try:
+            mode = Mode(self._settings.access)
+            secret = await engine.credentials.prepare(mode, root_password, fresh=engine.fresh)
+        except RegistryError as error:
+            log.warning("access.not_prepared", error=str(error))
+        yield secret
 
     @contextlib.asynccontextmanager
     async def _listening(self) -> AsyncIterator[list[str]]:
@@ -190,7 +212,7 @@ def run(loaded: LoadedSettings) -> int:
     raise_file_limit(loaded.settings.max_connections)
     try:
         status = uvloop.run(_main(loaded.settings))
-    except* (JournalError, OSError) as group:
+    except* (JournalError, OSError, FirstStartError) as group:
         for error in group.exceptions:
             log.error("server.cannot_start", error=str(error))  # noqa: TRY400  the text says it all
     return status
@@ -211,10 +233,15 @@ async def _main(settings: Settings) -> int:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, server.stop)
 
-    def ready(addresses: list[str]) -> None:
+    def ready(addresses: list[str], secret: str) -> None:
         print("waggle ready", *addresses, flush=True)
+        if secret:
+            print(
+                f"waggle root password {secret} (shown this once; change it with `waggle account password root`)",
+                flush=True,
+            )
 
-    await server.run(ready)
+    await server.run(ready, os.environ.get(ROOT_PASSWORD, ""))
     return 0
 
 

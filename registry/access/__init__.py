@@ -1,7 +1,7 @@
 """Access control: accounts, roles, tokens, and the switch between off, observe and enforce, as one state machine.
 
 It does no I/O, has no clock and no chance: the wall clock (milliseconds) is an argument, and ids, keys and hashes are given to it. A
-command either returns with its changes noted in the ledger or raises `RegistryError`. Protocol: Service Center section 14. See docs/access.md.
+command either returns with its changes noted in the ledger or raises `RegistryError`. Protocol: Service Center section 14; docs/access.md.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ _REFUSALS: Mapping[str, Schema] = {
         "description": "Refused: see errorCode; text where the request line itself is",
         "content": {**_REFUSED, **_IN_TEXT},
     },
+    "401": {"description": "No token, or one that does not count", "content": _REFUSED},
     "403": {"description": "Forbidden", "content": _REFUSED},
     "404": {"description": "No such path", "content": _IN_TEXT},
     "405": {"description": "The path has no such method", "content": _IN_TEXT},

@@ -1,4 +1,4 @@
-"""What access control needs that takes chance or time: password hashes and key pairs, made on threads so that no heartbeat waits for them."""
+"""What access control needs that takes chance or time: password hashes and key pairs, made on threads, so that nothing waits."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Credentials:
     async def prepare(self, mode: Mode, password: str, *, fresh: bool) -> str:
         """Make what every engine has: built-in roles, a key and root; in a `fresh` journal the mode, too.
 
-        Root's password is the given one, or a random one, which is returned: nobody will be able to tell it again. Raises `FirstStartError`.
+        Root's password is the given one, or one that is made up and returned: nobody can tell it again. Raises `FirstStartError`.
         """
         access, now = self._access, self._now()
         has_root = access.accounts.find(ROOT) is not None

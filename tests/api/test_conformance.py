@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine import EngineProcess, client_of
+from tests.engine import EngineProcess, client_of, running_engine
 
 SCENARIOS = (
     "kie-kv",
@@ -95,6 +95,23 @@ async def test_every_step_is_answered_as_recorded(
         engine.settings["hot_path"] = False
         await engine.start()
     await _take_revisions(engine)
+    differences = await _differences(scenario, engine, shared)
+    assert not differences, differences
+
+
+@pytest.mark.parametrize("hot_path", [True, False], ids=["hot", "plain"])
+async def test_access_is_answered_as_recorded(
+    hot_path: bool, tmp_path: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The recording's server had access enforced and this password for root."""
+    monkeypatch.setenv("SC_INIT_ROOT_PASSWORD", "Complicated1!")
+    async with running_engine(tmp_path / "data", access="enforce", hot_path=hot_path) as engine:
+        differences = await _differences("rbac", engine, shared)
+    assert not differences, differences
+
+
+async def _differences(scenario: str, engine: EngineProcess, shared: Path) -> str:
+    """Where the answers to a scenario are not the recorded ones, a line each."""
     runner = _runner(shared)
     steps = json.loads((shared / "conformance" / "scenarios" / f"{scenario}.json").read_text())
     for step in steps:
@@ -107,7 +124,7 @@ async def test_every_step_is_answered_as_recorded(
         FRESH.get((scenario, want["step"]), lambda _answer: None)(want)
         found = runner.differences(_compared(want), _compared(have))
         differences += [f"step {want['step']} {want['call']}: {line}" for line in found]
-    assert not differences, "\n".join(differences)
+    return "\n".join(differences)
 
 
 async def _take_revisions(engine: EngineProcess) -> None:

@@ -1,0 +1,74 @@
+"""POST /v4/token: a name and a password for a token. Protocol: Service Center section 14.4.
+
+How a wrong one is answered decides when a client asks again: decision 005.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import ip_address, ip_network
+
+from registry.access.attempts import Attempts
+from registry.access.tokens import DEFAULT_SECONDS, MAX_SECONDS, MIN_SECONDS
+from registry.api.access.shapes import SIGN_IN
+from registry.api.call import Call, Reply, json_reply
+from registry.api.kie.durations import seconds_of
+from registry.api.shapes import read
+from registry.errors import RegistryError, invalid
+
+
+class SigningIn:
+    """Where passwords are tried: at most `rate` a minute from one address. What `proxies` say of an address is believed."""
+
+    def __init__(self, rate: int, proxies: Sequence[str] = ()) -> None:
+        self._attempts = Attempts(rate)
+        self._proxies = [ip_network(name, strict=False) for name in proxies]
+
+    async def token(self, call: Call) -> Reply:
+        """POST token: sign in."""
+        given = read(SIGN_IN, call.body)
+        seconds = _lifetime(str(given.get("tokenExpirationTime", "")))
+        name, password = str(given.get("name", "")), str(given.get("password", ""))
+        origin = self.admitted(call)
+        return json_reply({"token": await call.engine.credentials.sign_in(name, password, origin, seconds)})
+
+    async def prove(self, call: Call, name: str, password: str, *, wrong: int = 401202) -> None:
+        """Check a password that came with another request. Raises 429001, 403201, and `wrong`."""
+        origin = self.admitted(call)
+        await call.engine.credentials.prove(name, password, origin, wrong=wrong)
+
+    def admitted(self, call: Call) -> str:
+        """The address that a password comes from. Raises 429001 where too many did."""
+        origin = self._origin(call)
+        if not self._attempts.allow(origin, call.engine.now()):
+            raise RegistryError(429001, "too many tries to sign in from this address; wait a minute")
+        return origin
+
+    def _origin(self, call: Call) -> str:
+        """The connection's other end, or what a trusted proxy says of it: anybody can write such a header."""
+        forwarded = ",".join(call.request.headers.getall("X-Forwarded-For", ()))
+        hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
+        origin = str(call.request.remote or "")
+        while hops and self._trusts(origin):
+            origin = hops.pop()
+        return origin[:64]
+
+    def _trusts(self, address: str) -> bool:
+        try:
+            found = ip_address(address)
+        except ValueError:
+            return False
+        return any(found in network for network in self._proxies)
+
+
+def _lifetime(text: str) -> int:
+    """The seconds of a token. Raises 400001."""
+    if not text:
+        return DEFAULT_SECONDS
+    try:
+        seconds = seconds_of(text)
+    except ValueError as error:
+        raise invalid(f"tokenExpirationTime: {error}") from error
+    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
+        raise invalid("tokenExpirationTime: 15m to 24h")
+    return int(seconds)
