@@ -236,10 +236,7 @@ async def _main(settings: Settings) -> int:
     def ready(addresses: list[str], secret: str) -> None:
         print("waggle ready", *addresses, flush=True)
         if secret:
-            print(
-                f"waggle root password {secret} (shown this once; change it with `waggle account password root`)",
-                flush=True,
-            )
+            print(f"waggle root password {secret} (shown this once)", flush=True)
 
     await server.run(ready, os.environ.get(ROOT_PASSWORD, ""))
     return 0

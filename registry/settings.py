@@ -33,7 +33,7 @@ from pydantic_core import PydanticCustomError
 
 PREFIX = "WAGGLE_"
 DEFAULT_FILE = Path("waggle.toml")
-_NOT_SETTINGS = frozenset(("WAGGLE_CONFIG", "WAGGLE_ENGINE"))
+_NOT_SETTINGS = frozenset(("WAGGLE_CONFIG", "WAGGLE_ENGINE", "WAGGLE_PASSWORD"))
 # What Kubernetes adds to every container beside a Service named `waggle`; WAGGLE_PORT is then an address with a scheme.
 _KUBERNETES = re.compile(r"SERVICE_(HOST|PORT\w*)|PORT_\d+_(TCP|UDP|SCTP)\w*")
 _TOML_KEY = re.compile(r"""\s*+\[?\s*+["']?(\w+)["']?\s*[].=]""")

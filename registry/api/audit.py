@@ -14,7 +14,10 @@ _NEWEST = 2**62
 _PARAMETERS = (
     Parameter("domain", "the domain; `default` where it is missing"),
     Parameter("project", "the project; `default` where it is missing"),
-    Parameter("kind", "only changes of this kind: service, instance, schema, dependency, config or release"),
+    Parameter(
+        "kind",
+        "only changes of this kind: service, instance, schema, dependency, config, release, account, role or access",
+    ),
     Parameter("author", "only changes by authors whose name or address has this text in it"),
     Parameter("contains", "only changes of records whose path or names have this text in it"),
     Parameter("before", "only changes below this revision"),

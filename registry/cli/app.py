@@ -8,6 +8,7 @@ import sys
 import typer
 
 from registry import __version__
+from registry.cli.access import LOGIN_OPTIONS, access, account, login, logout, role
 from registry.cli.audit import OPTIONS as AUDIT_OPTIONS
 from registry.cli.audit import audit
 from registry.cli.config import config
@@ -32,6 +33,11 @@ app.add_typer(rule, name="rule")
 app.add_typer(release, name="release")
 app.add_typer(degrade, name="degrade")
 app.command("audit")(reaching(audit, *AUDIT_OPTIONS))
+app.add_typer(access, name="access")
+app.add_typer(account, name="account")
+app.add_typer(role, name="role")
+app.command("login")(reaching(login, *LOGIN_OPTIONS))
+app.command("logout")(reaching(logout))
 app.command("serve")(serve)
 app.command("settings")(settings)
 
@@ -45,6 +51,12 @@ def main() -> None:
 def version() -> None:
     """Show the version."""
     typer.echo(__version__)
+
+
+@app.command("gateway", context_settings=_PASS_ON)
+def gateway(context: typer.Context) -> None:
+    """Run a gateway: `waggle gateway --config edge.yaml`. `waggle gateway --help` lists the options."""
+    os.execv(sys.executable, [sys.executable, "-m", "governance.gateway", *context.args])  # noqa: S606
 
 
 @app.command("demo", context_settings=_PASS_ON)

@@ -15,7 +15,12 @@ from registry.cli.show import Cell, Row, milliseconds, print_table, rows_of, tex
 _STYLES = {"CREATE": "green", "UPDATE": "yellow", "DELETE": "red"}
 _KNOWN = frozenset(("revision", "at", "author", "kind", "action", "record"))
 OPTIONS = (
-    keyword("kind", str, typer.Option(help="Only service, instance, schema, dependency, config or release."), ""),
+    keyword(
+        "kind",
+        str,
+        typer.Option(help="Only service, instance, schema, dependency, config, release, account, role or access."),
+        "",
+    ),
     keyword("author", str, typer.Option(help="Only authors with this in their name or address."), ""),
     keyword("contains", str, typer.Option(help="Only records with this in their path or names."), ""),
     keyword("limit", int, typer.Option(min=1, max=1000, help="At most so many, the newest."), 50),
@@ -41,7 +46,7 @@ def audit(target: Target, *, as_json: bool, limit: int, **wanted: str) -> None:
 def _said(value: object) -> str:
     if isinstance(value, dict):
         return "[" + " ".join(f"{name}={_said(part)}" for name, part in value.items()) + "]"
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ",".join(map(_said, value)) if isinstance(value, list) else str(value)
 
 
 def _cells(change: Row) -> Sequence[Cell]:

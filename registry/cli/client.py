@@ -17,12 +17,16 @@ import aiohttp
 import typer
 from rich.console import Console
 
+from registry.cli.logins import login_at
+
 T = TypeVar("T")
 _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 # A large file takes a minute to read.
 _CONFIG_TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=5)
 # The engine sends something every 15 seconds at least.
 _STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
+# What a token, or the lack of one, is refused with.
+_NO_TOKEN = ("401201", "401204", "401205", "401206")
 _LONGEST_LINE = 4 * 1024 * 1024
 
 
@@ -83,7 +87,8 @@ class EngineClient:
     def __init__(self, session: aiohttp.ClientSession, target: Target) -> None:
         self._session = session
         self._target = target
-        self._headers = {"X-Domain-Name": target.domain}
+        token = login_at(target.url).token
+        self._headers = {"X-Domain-Name": target.domain, **({"Authorization": f"Bearer {token}"} if token else {})}
 
     async def get(self, path: str, parameters: Mapping[str, str]) -> Mapping[str, object]:
         """A JSON answer of the tenant's API. Raises `NoEngineError` too."""
@@ -104,10 +109,16 @@ class EngineClient:
     ) -> bytes:
         """An answer of the engine's own API; the tenant is among the parameters, the user is named as author."""
         tenant = (("domain", self._target.domain), ("project", self._target.project))
-        url, params = f"{self._target.url}/waggle/v1/{path}", (*tenant, *parameters)
+        return await self.whole(method, f"/waggle/v1/{path}", body, (*tenant, *parameters))
+
+    async def whole(
+        self, method: str, path: str, body: bytes | None = None, parameters: Sequence[tuple[str, str]] = ()
+    ) -> bytes:
+        """An answer to a whole path; the user is named as author."""
+        url = f"{self._target.url}{path}"
         headers = {**self._headers, "X-Waggle-Author": _user()}
         async with self._session.request(
-            method, url, params=params, data=body, headers=headers, timeout=_CONFIG_TIMEOUT
+            method, url, params=parameters, data=body, headers=headers, timeout=_CONFIG_TIMEOUT
         ) as response:
             payload = await response.read()
             _refuse(response.status, payload)
@@ -145,7 +156,8 @@ def ask(target: Target, work: Callable[[EngineClient], Awaitable[T]]) -> T:
     try:
         return asyncio.run(_session(target, target.tls.context(), work))
     except EngineRefusedError as error:
-        fail(f"the engine refused: {error}")
+        advice = "; sign in with `waggle login`" if str(error)[:6] in _NO_TOKEN else ""
+        fail(f"the engine refused: {error}{advice}")
         raise typer.Exit(1) from error
     except NoEngineError as error:
         fail(f"what answers at {target.url} is no engine")

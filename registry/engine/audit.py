@@ -20,6 +20,9 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "instance": ("hostName", "endpoints", "status"),
     "schema": ("summary",),
     "config": ("key", "labels", "value_type", "status"),
+    "account": ("name", "roles", "status"),
+    "role": ("name", "perms"),
+    "access": ("mode", "scope"),
     "release": ("key", "labels", "target", "value"),
 }
 
