@@ -50,3 +50,8 @@ async def beta_is_up(world: World) -> Member:
     made = world.start("weather-beta")
     await world.up(made)
     return made
+
+
+async def ended(*members: Member) -> None:
+    """End processes as an operator does, at once; each ends well."""
+    assert await asyncio.gather(*[asyncio.to_thread(member.end) for member in members]) == [0] * len(members)

@@ -72,6 +72,13 @@ def median_and_p99(answers: Sequence[Shown]) -> tuple[float, float]:
     return statistics.median(times), times[int(len(times) * 0.99) - 1]
 
 
+def nothing_is_lost(load: Load) -> None:
+    """Each request was answered with 200 and the weather, by the version that it says, which alone tells UV."""
+    assert not load.troubles
+    assert all(each.has_uv is (each.version == "0.0.3") for each in load.answers)
+    assert all(each.has_forecast for each in load.answers)
+
+
 @contextlib.asynccontextmanager
 async def load_on(edge: str, rate: float, headers: Headers = lambda _number: {}) -> AsyncIterator[Load]:
     """So many requests a second for as long as the block lasts; afterwards all have been answered."""

@@ -5,26 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-import pytest
 import pytest_asyncio
 
-from tests.e2e.governance.commands import beta_is_up, finish, gray, roll_back, waggle
-from tests.e2e.governance.load import Load, Shown, load_on, share_of
-from tests.e2e.governance.world import Member, World
+from tests.e2e.governance.commands import beta_is_up, ended, finish, gray, roll_back, waggle
+from tests.e2e.governance.load import Shown, load_on, nothing_is_lost, share_of
+from tests.e2e.governance.world import World
 
 _RATE = 200.0
-
-
-async def ended(*members: Member) -> None:
-    """End processes as an operator does, at once; each ends well."""
-    assert await asyncio.gather(*[asyncio.to_thread(member.end) for member in members]) == [0] * len(members)
-
-
-def nothing_is_lost(load: Load) -> None:
-    """Each request was answered with 200 and the weather, by the version that it says, which alone tells UV."""
-    assert not load.troubles
-    assert all(each.has_uv is (each.version == "0.0.3") for each in load.answers)
-    assert all(each.has_forecast for each in load.answers)
 
 
 @pytest_asyncio.fixture(autouse=True)
@@ -82,15 +69,3 @@ def _are_led(answers: Sequence[Shown]) -> None:
     for each in answers:
         by_header[each.headers.get("type", "")].add(each.version)
     assert by_header == {"gray": {"0.0.3"}, "": {"0.0.2"}}
-
-
-@pytest.mark.parametrize("name", ["weather", "fusionweather", "forecast"])
-async def test_a_process_that_is_stopped_under_load_answers_what_it_has_begun(world: World, name: str) -> None:
-    old = world.of(name)[0]
-    async with load_on(world.edge, _RATE) as load:
-        await load.from_now(100)
-        await world.up(world.start(name))
-        await load.from_now(200)
-        await ended(old)
-        await load.from_now(200)
-    nothing_is_lost(load)

@@ -94,7 +94,7 @@ async def test_flow_control_of_a_consumer_keeps_its_calls_at_home(world: World, 
         (_BLACK, "edge-*", True),
     ],
 )
-async def test_an_access_list_knows_fusionweather_by_its_signature(
+async def test_an_access_list_knows_fusionweather_and_the_edge_by_their_signatures(
     world: World, rules: Rules, kind: str, consumer: str, passes: bool
 ) -> None:
     parts = {"category": "property", "propertyName": "serviceName", "rule": consumer}
@@ -102,6 +102,7 @@ async def test_an_access_list_knows_fusionweather_by_its_signature(
     shown = await rules.show()
     assert bool(shown["currentWeather"]) is passes
     assert shown["forecastWeather"]
+    assert (await rules.ask(f"{rules.edge}/weather/show"))[0] == (403 if passes else 200), "the edge calls it, too"
     claims = {"x-cse-context": '{"x-cse-src-microservice": "fusionweather"}'}
     found = await rules.ask(f"{world.of('weather')[0].url}/weather/show", **claims)
     assert found == (403, {"message": "UNAUTHORIZED BY WHITE BLACK"}), "who proves nothing is refused"
