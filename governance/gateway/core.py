@@ -17,6 +17,7 @@ from governance.gateway.downstream import ClientConnection
 from governance.gateway.exchange import Exchange
 from governance.gateway.forwarding import ready_reply
 from governance.gateway.heads import RequestHeads
+from governance.gateway.incoming import Reader
 from governance.gateway.metrics import Tally
 from governance.gateway.pool import Pool
 from governance.gateway.servers import Server
@@ -56,9 +57,9 @@ class Core:
         self.refused = 0
         self.clients: set[ClientConnection] = set()
         self._emptied = asyncio.Event()
-        self.table = RouteTable(config.routes)
         self.choices: Mapping[str, UpstreamChoice] = {}
         self._tasks: asyncio.TaskGroup | None = None
+        self._readers: Mapping[bool, Reader] = {}
         self._heads = {True: RequestHeads(trusted=True), False: RequestHeads(trusted=False)}
         self._trusted: tuple[Network, ...] = ()
         self.apply(config)
@@ -72,7 +73,8 @@ class Core:
             else choice_of(name, upstream, self.now)
             for name, upstream in config.upstreams.items()
         }
-        self.table = RouteTable(config.routes)
+        table = RouteTable(config.routes)
+        self._readers = {trusted: Reader(heads, table) for trusted, heads in self._heads.items()}
         self._trusted = config.trusted_peers
         self.config = config
 
@@ -87,9 +89,9 @@ class Core:
             raise RuntimeError("the gateway is not running")
         return self._tasks.create_task(work)
 
-    def heads(self, *, trusted: bool) -> RequestHeads:
-        """The reader of heads for a kind of peer."""
-        return self._heads[trusted]
+    def reader(self, *, trusted: bool) -> Reader:
+        """The reader of requests from a kind of peer."""
+        return self._readers[trusted]
 
     def trusts(self, address: str) -> bool:
         """Whether what a peer says of the way before it is believed."""
@@ -140,12 +142,12 @@ class Core:
         if choice is not None:
             choice.avoid(server)
 
-    def request_of(self, exchange: Exchange, path: PathOf | None, entry: Entry | None) -> Request:
+    def request_of(self, exchange: Exchange, path: PathOf, entry: Entry | None) -> Request:
         """A request as rules look at it."""
-        query = path.query[1:].decode("utf-8", "replace") if path is not None else ""
+        query = path.query[1:].decode("utf-8", "replace")
         callee = (entry.route.service or entry.route.upstream) if entry is not None else None
         return Request(
-            path=path.plain if path is not None else "",
+            path=path.plain,
             method=exchange.line.method.decode("ascii"),
             headers=exchange.block.headers,
             queries=dict(parse_qsl(query, keep_blank_values=True)),

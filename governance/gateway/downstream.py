@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, cast
 from governance.gateway.bodies import Body, body_of
 from governance.gateway.exchange import Exchange
 from governance.gateway.forwarding import Peer, local_reply
-from governance.gateway.heads import CHUNKED, LARGEST_HEAD, BadHeadError, Block, Line, request_line
+from governance.gateway.heads import LARGEST_HEAD, BadHeadError
+from governance.gateway.incoming import Incoming
 
 if TYPE_CHECKING:
     from governance.gateway.core import Core
 
 _MOST_KEPT = 65_536
 _LINGER_SECONDS = 2.0
-_REFUSED_METHODS = frozenset((b"CONNECT", b"TRACE"))
 
 
 class ClientConnection(asyncio.Protocol):
@@ -123,13 +123,8 @@ class ClientConnection(asyncio.Protocol):
             # Some clients send an empty line after a body.
             self._buffer = data[2:]
             return True
-        split = data.find(b"\r\n")
-        line = request_line(data[:split])
-        block = self._core.heads(trusted=self.peer.trusted).block(data[split:end])
-        if line.old or block.host is None or line.method in _REFUSED_METHODS:
-            self._check(line, block)
-        rest = data[end:]
-        self._begin(line, block, rest)
+        incoming = self._core.reader(trusted=self.peer.trusted).read(data[:end])
+        self._begin(incoming, data[end:])
         return True
 
     def _check_begin(self, data: bytes) -> None:
@@ -137,16 +132,9 @@ class ClientConnection(asyncio.Protocol):
         if b"\0" in data or (len(data) > 32 and b" " not in data[:33]):
             raise BadHeadError("this is no HTTP")
 
-    def _check(self, line: Line, block: Block) -> None:
-        if block.host is None and not line.old:
-            raise BadHeadError("Host is missing")
-        if line.old and block.length == CHUNKED:
-            raise BadHeadError("HTTP/1.0 has no chunks")
-        if line.method in _REFUSED_METHODS:
-            raise BadHeadError("the method is not served", 405)
-
-    def _begin(self, line: Line, block: Block, rest: bytes) -> None:
-        self._exchange = exchange = Exchange(self, self._core, line, block)
+    def _begin(self, incoming: Incoming, rest: bytes) -> None:
+        block = incoming.block
+        self._exchange = exchange = Exchange(self, self._core, incoming)
         if not block.length:
             self._buffer = rest
             exchange.begin(b"", done=True)

@@ -14,8 +14,9 @@ from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from governance.gateway.forwarding import framed, header_lines, local_reply, reply_head, request_head
-from governance.gateway.heads import UNTIL_CLOSE, AnswerHead, BadHeadError, Block, Line, hostname
-from governance.gateway.table import Entry, PathOf, path_of
+from governance.gateway.heads import UNTIL_CLOSE, AnswerHead
+from governance.gateway.incoming import Incoming
+from governance.gateway.table import Entry
 from governance.invocation.context import written
 from governance.logs import logger
 from governance.rules.marker import Request
@@ -52,11 +53,13 @@ class Exchange:
         "_held",
         "_host",
         "_path",
+        "_refusal",
         "_relayed",
         "_request",
         "_reusable",
         "_server",
         "_stale",
+        "_target",
         "_task",
         "_touched",
         "_tries",
@@ -69,17 +72,13 @@ class Exchange:
         "tried",
     )
 
-    def __init__(self, client: ClientConnection, core: Core, line: Line, block: Block) -> None:
+    def __init__(self, client: ClientConnection, core: Core, incoming: Incoming) -> None:
         self._client = client
         self._core = core
-        self.line = line
-        self.block = block
+        self.line, self.block, self._host, self._path, self._entry, self._target, self._refusal = incoming
         self.began = self._touched = core.now()
         self.status = 0
         self.tried: list[str] = []
-        self._host = line.authority or block.host or b""
-        self._path: PathOf | None = None
-        self._entry: Entry | None = None
         self._request: Request | None = None
         self._body = b""
         self._body_done = False
@@ -102,25 +101,20 @@ class Exchange:
     def begin(self, data: bytes, *, done: bool) -> None:
         """The head has come, and so much of the body."""
         self._body, self._body_done = data, done
-        core, block = self._core, self.block
-        core.in_flight += 1
-        try:
-            self._path = path = path_of(self.line.path)
-        except BadHeadError as error:
-            self.reply(error.status, str(error))
-            return
-        host = hostname(self.line.authority) if self.line.authority else block.hostname
-        self._entry = entry = core.table.find(host, self.line.method.decode("ascii"), path.plain, block.headers)
+        self._core.in_flight += 1
+        entry = self._entry
         if entry is None:
-            self._without_route(path)
-        elif core.governs(entry):
-            self._run(core.govern(self, entry))
+            self._without_route()
+        elif self._core.governs(entry):
+            self._run(self._core.govern(self, entry))
         else:
             self._send_on(entry)
 
-    def _without_route(self, path: PathOf) -> None:
-        answer = self._core.local.get(path.plain)
-        if answer is None or self.line.method not in (b"GET", b"HEAD"):
+    def _without_route(self) -> None:
+        answer = self._core.local.get(self._path.plain)
+        if self._refusal:
+            self.reply(400, self._refusal)
+        elif answer is None or self.line.method not in (b"GET", b"HEAD"):
             self.reply(404, "there is no route for this")
         else:
             body, media_type = answer()
@@ -188,11 +182,9 @@ class Exchange:
     @property
     def path_that_goes_on(self) -> str:
         """The path that the server is asked for, without the query."""
-        if self._entry is None or self._path is None:
-            return ""
-        if self._entry.route.rewrite is None:
+        if self._entry is None or self._entry.route.rewrite is None:
             return self._path.plain
-        return self._entry.target(self._path).partition(b"?")[0].decode("ascii")
+        return self._target.partition(b"?")[0].decode("ascii")
 
     def _send_on(self, entry: Entry) -> None:
         server = self._core.choose(entry, self)
@@ -259,15 +251,13 @@ class Exchange:
             self._waiter = None
 
     def _send(self, entry: Entry, connection: UpstreamConnection, server: Server, context: bytes | None = None) -> None:
-        if self._path is None:
-            return
         self._tries += 1
         self.tried.append(server.instance_id)
         self._touched = self._core.now()
         self._upstream, self._server = connection, server
         host = self._host if entry.route.preserve_host else server.authority
         ways = self._client.peer.ways(self.block, self._host)
-        head = request_head(self.line, self.block, entry.target(self._path), host, ways, server)
+        head = request_head(self.line, self.block, self._target, host, ways, server)
         bodiless = self.line.method == b"HEAD"
         body = self._body
         said = self.block.context if context is None else context
@@ -317,8 +307,7 @@ class Exchange:
         self.status = head.status
         self._reusable = head.reusable
         self._endless = head.length == UNTIL_CLOSE and not self.line.old
-        close = not self._keeps
-        start = reply_head(head, old=self.line.old, close=close)
+        start = reply_head(head, old=self.line.old, close=not self._keeps)
         self._client.write(start + (framed(data, done=done) if self._endless else data))
         if head.status == 101:
             self._client.tunnel()
