@@ -16,7 +16,7 @@ FORCE = "servicecomb.fallback.Consumer.forecast.force"
 async def waggle(world: World, *words: str) -> str:
     """The output of a command that must end well."""
     environ = {"WAGGLE_ENGINE": world.engine, "COLUMNS": "300"}
-    done = await asyncio.to_thread(CliRunner().invoke, app, [*words, "--app", "weathermap"], env=environ)
+    done = await asyncio.to_thread(CliRunner().invoke, app, words, env=environ)
     assert done.exit_code == 0, f"{words}: {done.output}"
     return str(done.stdout)
 

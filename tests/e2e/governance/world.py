@@ -33,6 +33,7 @@ class Member:
         self.service = name.removesuffix("-beta")
         self.version = _VERSIONS.get(name, "0.0.2")
         self.url = f"http://127.0.0.1:{port}"
+        self.command = " ".join(command)
         self.log = folder / f"{name}-{port}.log"
         inherited = {key: value for key, value in os.environ.items() if key not in _UNWANTED}
         with self.log.open("ab") as log:
