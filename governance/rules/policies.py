@@ -19,6 +19,7 @@ from governance.rules.reading import (
     some_text,
     status,
     text,
+    unless_empty,
     whole,
 )
 
@@ -43,8 +44,8 @@ class RateLimiting(Policy):
     """
 
     rate: int = field(default=1000, metadata=by(whole(1)))
-    limit_refresh_period: int = field(default=1000, metadata=by(duration(1)))
-    timeout_duration: int = field(default=0, metadata=by(duration(0)))
+    limit_refresh_period: int = field(default=1000, metadata=by(unless_empty(duration(1))))
+    timeout_duration: int = field(default=0, metadata=by(unless_empty(duration(0))))
     match: str = field(default="", metadata=by(text))
     burst: int = field(default=0, metadata=by(whole(0)))
 
@@ -63,10 +64,12 @@ class Retry(Policy):
     """Further tries after the first. Wait n is `initial_interval * multiplier ** (n - 1)` with the strategy RandomBackoff."""
 
     max_attempts: int = field(default=3, metadata=by(whole(1)))
-    wait_duration: int = field(default=1, metadata=by(duration(0)))
+    wait_duration: int = field(default=1, metadata=by(unless_empty(duration(0))))
     retry_on_response_status: tuple[str, ...] = field(default=_FAILURES, metadata=by(list_of(status)))
-    retry_strategy: str = field(default="FixedInterval", metadata=by(choice("FixedInterval", "RandomBackoff")))
-    initial_interval: int = field(default=1000, metadata=by(duration(10)))
+    retry_strategy: str = field(
+        default="FixedInterval", metadata=by(unless_empty(choice("FixedInterval", "RandomBackoff")))
+    )
+    initial_interval: int = field(default=1000, metadata=by(unless_empty(duration(10))))
     multiplier: float = field(default=2.0, metadata=by(number(0)))
     randomization_factor: float = field(default=0.5, metadata=by(number(0, 1)))
     fail_after_max_attempts: bool = field(default=False, metadata=by(flag))
@@ -84,12 +87,14 @@ class CircuitBreaker(Policy):
 
     failure_rate_threshold: float = field(default=50.0, metadata=by(number(0, 100)))
     slow_call_rate_threshold: float = field(default=100.0, metadata=by(number(0, 100)))
-    slow_call_duration_threshold: int = field(default=60_000, metadata=by(duration(1)))
+    slow_call_duration_threshold: int = field(default=60_000, metadata=by(unless_empty(duration(1))))
     minimum_number_of_calls: int = field(default=100, metadata=by(whole(1)))
-    sliding_window_type: str = field(default="TIME_BASED", metadata=by(choice("TIME_BASED", "COUNT_BASED")))
-    sliding_window_size: str = field(default="100", metadata=by(some_text))
+    sliding_window_type: str = field(
+        default="TIME_BASED", metadata=by(unless_empty(choice("TIME_BASED", "COUNT_BASED")))
+    )
+    sliding_window_size: str = field(default="100", metadata=by(unless_empty(text)))
     permitted_number_of_calls_in_half_open_state: int = field(default=10, metadata=by(whole(1)))
-    wait_duration_in_open_state: int = field(default=60_000, metadata=by(duration(1)))
+    wait_duration_in_open_state: int = field(default=60_000, metadata=by(unless_empty(duration(1))))
     record_failure_status: tuple[str, ...] = field(default=_FAILURES, metadata=by(list_of(status)))
     force_open: bool = field(default=False, metadata=by(flag))
     force_closed: bool = field(default=False, metadata=by(flag))
@@ -123,7 +128,7 @@ class Bulkhead(Policy):
     """So many calls at once; further ones wait for a place, and are refused after the wait."""
 
     max_concurrent_calls: int = field(default=1000, metadata=by(whole(0)))
-    max_wait_duration: int = field(default=0, metadata=by(duration(0)))
+    max_wait_duration: int = field(default=0, metadata=by(unless_empty(duration(0))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +141,7 @@ class FaultInjection(Policy):
     """Delays or fails a share of calls, in percent; -1 is off."""
 
     type: str = field(default="delay", metadata=by(choice("delay", "abort")))
+    # Java takes an empty text for -1 here, and drops the rule.
     delay_time: int = field(default=0, metadata=by(duration(0)))
     percentage: int = field(default=-1, metadata=by(whole(-1, 100)))
     error_code: int = field(default=500, metadata=by(whole(200, 600)))
@@ -169,7 +175,7 @@ class Mapper(Policy):
 class TimeLimiter(Policy):
     """How long a call may take."""
 
-    timeout_duration: int = field(default=1000, metadata=by(duration(1)))
+    timeout_duration: int = field(default=1000, metadata=by(unless_empty(duration(1))))
     cancel_running_future: bool = field(default=True, metadata=by(flag))
 
 
@@ -177,7 +183,7 @@ class TimeLimiter(Policy):
 class Cache(Policy):
     """How long answers are kept, how many, and how many threads may write at once."""
 
-    ttl: int = field(default=21_600_000, metadata=by(duration(0)))
+    ttl: int = field(default=21_600_000, metadata=by(unless_empty(duration(0))))
     maximum_size: int = field(default=60_000, metadata=by(whole(0)))
     concurrency_level: int = field(default=8, metadata=by(whole(1)))
 

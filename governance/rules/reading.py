@@ -24,6 +24,8 @@ Value = TypeVar("Value")
 Reader: TypeAlias = Callable[[Node, Notes, Path], Any]
 """Gives the value of a node, or None after it noted an error."""
 _STATUS = re.compile(r"[0-9x]{3}")
+_UNSAID = object()
+"""What is given for a text that says nothing, so that the field is as though it were not there."""
 
 
 def camel(name: str) -> str:
@@ -56,8 +58,10 @@ def read_record(record: type[Record], node: Node, notes: Notes, path: Path, **gi
             _note_unknown(name, fields, given, notes, path)
         elif not is_null(inner):
             attribute, reader = fields[name]
-            values[attribute] = reader(inner, notes, (*path, name))
-            whole = whole and values[attribute] is not None
+            value = reader(inner, notes, (*path, name))
+            whole = whole and value is not None
+            if value is not _UNSAID:
+                values[attribute] = value
     for attribute in () if not whole else _missing(record, values, given):
         notes.error(path, Code.MISSING, f"{camel(attribute)} is missing", f"add {camel(attribute)}")
         whole = False
@@ -224,6 +228,20 @@ def _bounded(value: int, least: int, most: int, notes: Notes, path: Path) -> int
     instead = f"write a number from {least}{upper}" if upper else f"write {least} or more"
     notes.error(path, Code.RANGE, f"{path[-1]} is {str(value)[:30]}", instead)
     return None
+
+
+def unless_empty(reader: Reader) -> Reader:
+    """The same, where an empty text means the default, as it does for Java."""
+
+    def read(node: Node, notes: Notes, path: Path) -> object:
+        if not isinstance(node, ScalarNode) or node.value:
+            return reader(node, notes, path)
+        notes.warn(
+            path, Code.NO_EFFECT, f"{path[-1]} is empty, so its default counts", "write a value, or leave it away"
+        )
+        return _UNSAID
+
+    return read
 
 
 def duration(least: int) -> Reader:

@@ -88,14 +88,10 @@ def _note_match(match: RouteMatch, path: Path, lint: Lint) -> None:
 
 
 def _note_header(name: str, asked: Condition, path: Path, lint: Lint) -> None:
-    for operator, families, instead in _misread(asked):
-        lint.note(
-            (*path, operator),
-            Code.MISREAD,
-            f"{operator} is not known in a route rule, so it never matches",
-            instead,
-            of(*families),
-        )
+    for operator, families, instead in _unknown(asked):
+        why = f"{operator} is not known in a route rule, so it never matches"
+        lint.note((*path, operator), Code.MISREAD, why, instead, of(*families))
+    _note_header_of_2(asked, path, lint)
     if asked.fold is not None:
         place = (*path, "caseInsensitive")
         lint.note(
@@ -117,12 +113,25 @@ def _note_header(name: str, asked: Condition, path: Path, lint: Lint) -> None:
         lint.note(path, Code.MISREAD, why, "use lower case in names", of(Family.CHASSIS_2, Family.SPRING))
 
 
-def _misread(asked: Condition) -> Iterator[tuple[Operator, tuple[Family, ...], str]]:
+def _unknown(asked: Condition) -> Iterator[tuple[Operator, tuple[Family, ...], str]]:
     for operator in asked.operators:
         if operator is Operator.REGEX:
             yield operator, (Family.CHASSIS_3,), "write exact or prefix"
         elif operator in GO_ONLY:
-            yield operator, JAVA, "write exact"
-        elif operator in _BY_MARKER:
-            go = () if operator is Operator.CONTAINS else (Family.GO,)
-            yield operator, (Family.CHASSIS_2, Family.SPRING, *go), "write exact or regex"
+            yield operator, (Family.CHASSIS_3,), "write exact"
+        elif operator in _BY_MARKER and operator is not Operator.CONTAINS:
+            yield operator, (Family.GO,), "write exact or regex"
+
+
+def _note_header_of_2(asked: Condition, path: Path, lint: Lint) -> None:
+    """Java Chassis 2 and Spring Cloud Huawei look at exact and regex, and raise an error where neither is there (governance.md 4.3)."""
+    who = of(Family.CHASSIS_2, Family.SPRING)
+    known = {Operator.EXACT, Operator.REGEX}
+    if not known & set(asked.operators):
+        why = "neither exact nor regex is there, so that calls with this header fail"
+        lint.note(path, Code.MISREAD, why, "write exact or regex", who)
+        return
+    for operator in asked.operators:
+        if operator not in known:
+            why = f"{operator} is not looked at in a route rule, so it matches more than it says"
+            lint.note((*path, operator), Code.MISREAD, why, "write exact or regex", who)

@@ -121,6 +121,14 @@ def test_6_a_policy_with_a_wrong_duration_is_none() -> None:
     assert [one.instead for one in checked.problems] == ["write 500 or 0.5S"]
 
 
+def test_an_empty_text_means_the_default() -> None:
+    """Section 1.7, as Java reads it."""
+    limit = _rule(RateLimiting, "servicecomb.rateLimiting.g", "rate: 2\nlimitRefreshPeriod: ''")
+    assert (limit.rate, limit.limit_refresh_period) == (2, 1000)
+    assert _rule(CircuitBreaker, "servicecomb.circuitBreaker.g", "slidingWindowSize: ''").window == 100
+    assert check("servicecomb.faultInjection.g", "delayTime: ''").rule is None
+
+
 def test_8_an_x_in_a_status_is_any_digit() -> None:
     retry = _rule(Retry, "servicecomb.retry.g", "retryOnResponseStatus: [5xx]")
     assert status_matches(retry.retry_on_response_status, 500)

@@ -56,6 +56,7 @@ ERRORS = [
     ("E4 duration with ms", RETRY, "waitDuration: 500ms", Code.DURATION, (1, 1), "write 500 or 0.5S", "waitDuration: 0.5S"),
     ("E4 duration with PT", RETRY, "waitDuration: PT1S", Code.DURATION, (1, 1), "write 1S", "waitDuration: 1S"),
     ("E4 duration in days", RETRY, "waitDuration: 1d", Code.DURATION, (1, 1), "write 24H", "waitDuration: 24H"),
+    ("E4 empty delay", FAULT, "delayTime: ''", Code.DURATION, (1, 1), "as 500", "delayTime: 0"),
     ("E5 precedence is missing", ROUTE, f"- route: {FULL}\n- precedence: 1\n  route: {FULL}", Code.PRECEDENCE, (1, 3), "add precedence",
      f"- precedence: 2\n  match: {{headers: {{a: {{exact: b}}}}}}\n  route: {FULL}\n- precedence: 1\n  route: {FULL}"),
     ("E5 equal precedence", ROUTE, f"- precedence: 1\n  route: {FULL}\n- precedence: 1\n  route: {FULL}",
@@ -165,8 +166,12 @@ WARNINGS: list[tuple[str, str, str, Code, tuple[Runtime, ...]]] = [
     ("W1 sum below 100", ROUTE, "- route: [{weight: 20, tags: {version: 1.0.0}}]", Code.REMAINDER, ()),
     ("W1 one item alone", ROUTE, "- route: [{weight: 20, tags: {version: 1.0.0}}]", Code.MISREAD, (CHASSIS_279,)),
     ("W3 operator regex", ROUTE, _header("a: {regex: b}"), Code.MISREAD, (CHASSIS_3,)),
-    ("W3 operator prefix", ROUTE, _header("a: {prefix: b}"), Code.MISREAD, (GO, CHASSIS_279, CHASSIS_28, SPRING)),
-    ("W3 operator of go-chassis", ROUTE, _header("a: {noLess: '1'}"), Code.MISREAD, (CHASSIS_279, CHASSIS_28, CHASSIS_3, SPRING)),
+    ("W3 operator prefix", ROUTE, _header("a: {prefix: b}"), Code.MISREAD, (GO,)),
+    ("W3 neither exact nor regex", ROUTE, _header("a: {prefix: b}"), Code.MISREAD, (CHASSIS_279, CHASSIS_28, SPRING)),
+    ("W3 no operator", ROUTE, _header("a: {}"), Code.MISREAD, (CHASSIS_279, CHASSIS_28, SPRING)),
+    ("W3 prefix beside exact", ROUTE, _header("a: {exact: b, prefix: b}"), Code.MISREAD, (CHASSIS_279, CHASSIS_28, SPRING)),
+    ("W3 operator of go-chassis", ROUTE, _header("a: {noLess: '1'}"), Code.MISREAD, (CHASSIS_3,)),
+    ("W3 operator of go-chassis alone", ROUTE, _header("a: {noLess: '1'}"), Code.MISREAD, (CHASSIS_279, CHASSIS_28, SPRING)),
     ("W3 apiPath in a route", ROUTE, f"- match: {{apiPath: {{exact: /a}}}}\n  route: {FULL}",
      Code.MISREAD, (GO, CHASSIS_279, CHASSIS_28, SPRING)),
     ("W3 source", ROUTE, f"- match: {{source: edge}}\n  route: {FULL}", Code.MISREAD, (CHASSIS_279, CHASSIS_28, CHASSIS_3, SPRING)),
@@ -223,6 +228,8 @@ WARNINGS: list[tuple[str, str, str, Code, tuple[Runtime, ...]]] = [
     ("traps: no method", GROUP, "matches: [{method: []}]", Code.NEVER_MATCHES, ()),
     ("traps: operator is null", GROUP, "matches: [{headers: {a: }}]", Code.NEVER_MATCHES, ()),
     ("traps: operator is missing", GROUP, "matches: [{apiPath: {}}]", Code.NEVER_MATCHES, ()),
+    ("traps: empty duration", RETRY, "waitDuration: ''", Code.NO_EFFECT, ()),
+    ("traps: empty size", BREAKER, "slidingWindowSize: ''", Code.NO_EFFECT, ()),
     ("traps: field", RETRY, "maxAttemps: 1", Code.UNKNOWN_FIELD, ()),
     ("traps: class", GROUP, "matches: [{customMatcher: {customMatcherHandler: a.B, customMatcherParameters: c}}]", Code.UNSUPPORTED, ()),
     ("traps: schema", "servicecomb.fallback.Consumer.a.schema.force", "true", Code.NO_EFFECT, ()),
@@ -271,6 +278,16 @@ def test_case_insensitive_is_misread_in_two_ways() -> None:
     """W3: 3.x takes it for an operator, and 2.7.9 for its opposite."""
     said = check(ROUTE, _header("a: {exact: b, caseInsensitive: true}"), ALL).problems
     assert [(one.runtimes, one.line, one.column) for one in said] == [((CHASSIS_3,), 1, 35), ((CHASSIS_279,), 1, 35)]
+
+
+def test_what_becomes_of_calls_with_an_operator_that_is_not_known_is_said() -> None:
+    """2.x fails calls that have the header (4.3), unless exact or regex is there, too; 3.x lets the rule match nothing."""
+    alone = check(ROUTE, _header("a: {prefix: b}"), [CHASSIS_28]).problems
+    assert ["calls with this header fail" in one.why for one in alone] == [True]
+    beside = check(ROUTE, _header("a: {exact: b, prefix: b}"), [CHASSIS_28]).problems
+    assert ["matches more than it says" in one.why for one in beside] == [True]
+    newer = check(ROUTE, _header("a: {regex: b}"), [CHASSIS_3]).problems
+    assert ["never matches" in one.why for one in newer] == [True]
 
 
 def test_the_portable_form_is_right_for_all() -> None:
