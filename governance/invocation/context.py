@@ -21,6 +21,8 @@ CHASSIS_HEADER = "x-cse-context"
 SPRING_HEADER = "x-invocation-context"
 LANE_HEADERS = ("x_cse_canary", "x-cse-canary")
 """The lane of a call; some proxies drop names with underscores."""
+ROUTER_CONTEXT = "X-RouterContext"
+"""Within the context of Java Chassis 2: the headers that `servicecomb.router.header` names, as JSON, by which it routes."""
 LARGEST = 16_384
 """Bytes of one header that are read; a longer one counts for nothing, so it is not written either."""
 
@@ -53,6 +55,7 @@ def having(**values: str) -> Iterator[None]:
 def read(headers: Mapping[str, str]) -> dict[str, str]:
     """The context of a request that has come in. What is no context is left out. `headers` find their names in any case."""
     found = {**_object(headers.get(SPRING_HEADER), encoded=True), **_object(headers.get(CHASSIS_HEADER), encoded=False)}
+    found = {**_object(found.get(ROUTER_CONTEXT), encoded=False), **found}
     lane = next((headers[name] for name in LANE_HEADERS if name in headers), None)
     return found if lane is None else {**found, LANE_HEADERS[0]: lane}
 

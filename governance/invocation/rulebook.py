@@ -77,20 +77,21 @@ def rulebook(own: OwnService, rules: Iterable[Rule], values: Mapping[str, str]) 
             policies.setdefault(type(rule), []).append(rule)
     groups = {rule.name: rule for rule in found if isinstance(rule, MatchGroup)}
     routes = {rule.service: rule for rule in found if isinstance(rule, RouteRules)}
+    launches = {rule.service: rule for rule in found if isinstance(rule, DarkLaunch)}
     return Rulebook(
         own=own,
         values=values,
         policies={kind: tuple(some) for kind, some in policies.items()},
         groups=groups,
         routes=routes,
-        darklaunches={rule.service: rule for rule in found if isinstance(rule, DarkLaunch)},
+        darklaunches=launches,
         settings=Settings(rule for rule in found if isinstance(rule, Setting)),
         access=access_list(rule for rule in found if isinstance(rule, AccessPart)),
         security=security_policy(rule for rule in found if isinstance(rule, SecurityPart)),
         choices={kind: Choices(some, groups, own) for kind, some in policies.items()},
         narrow=frozenset(rule.scope for rule in found if isinstance(rule, Setting) and "." in rule.scope),
         lifted=_lifted(routes.values(), values),
-        asks_queries=_asks_queries(groups.values(), routes.values()),
+        asks_queries=_asks_queries(groups.values(), routes.values(), launches.values()),
     )
 
 
@@ -101,6 +102,8 @@ def _lifted(routes: Iterable[RouteRules], values: Mapping[str, str]) -> frozense
     return frozenset(name.lower() for name in asked | configured)
 
 
-def _asks_queries(groups: Iterable[MatchGroup], routes: Iterable[RouteRules]) -> bool:
-    in_groups = any(match.queries for group in groups for match in group.matches)
-    return in_groups or any(rule.match is not None and rule.match.queries for found in routes for rule in found.rules)
+def _asks_queries(groups: Iterable[MatchGroup], routes: Iterable[RouteRules], launches: Iterable[DarkLaunch]) -> bool:
+    matches = [match for group in groups for match in group.matches]
+    matches += [rule.match for found in routes for rule in found.rules if rule.match is not None]
+    # The names in a dark launch may be those of parameters, of headers, or of the context.
+    return any(match.queries for match in matches) or any(launch.policy_type == "RULE" for launch in launches)

@@ -24,6 +24,15 @@ def test_both_headers_are_read_and_java_chassis_counts_first() -> None:
     assert context.read(CIMultiDict(headers)) == {"user": "tom", "lane": "gray", "x_cse_canary": "gray"}
 
 
+def test_what_java_chassis_2_routes_by_counts_as_context_and_goes_on() -> None:
+    """Section 4.4: the headers that it lifts are JSON within its context."""
+    sent = {"X-RouterContext": json.dumps({"type": "gray", "user": "ann"}), "user": "tom"}
+    found = context.read({"x-cse-context": json.dumps(sent)})
+    assert found == {"type": "gray", **sent}, "what stands in the context itself goes first"
+    assert context.read(context.written(found)) == found
+    assert context.read({"x-cse-context": '{"X-RouterContext":"{"}'}) == {"X-RouterContext": "{"}
+
+
 def test_what_is_no_context_counts_for_nothing() -> None:
     for text in ("", "{", "[]", '"x"', "\udcff", "%ff%fe", "{" * 20_000):
         assert context.read({"x-cse-context": text, "x-invocation-context": text}) == {}
@@ -54,7 +63,9 @@ def test_no_header_can_hurt(headers: dict[str, str]) -> None:
     context.written(found)
 
 
-@pytest.mark.parametrize("value", ["a\r\nx-evil: 1", "a\nb", "\x00", "\x7f", "a: b", "é", "日本", "\U0001f600", '"}', "%0d%0a"])
+@pytest.mark.parametrize(
+    "value", ["a\r\nx-evil: 1", "a\nb", "\x00", "\x7f", "a: b", "é", "日本", "\U0001f600", '"}', "%0d%0a"]
+)
 def test_a_value_cannot_become_a_header(value: str) -> None:
     values = {"user": value, value: "name", "x_cse_canary": value}
     headers = context.written(values)

@@ -104,6 +104,22 @@ async def test_a_rule_sees_the_parameters_whichever_way_they_are_given(url: str,
             assert answer.status == 200
 
 
+async def test_a_dark_launch_sees_the_parameters_of_a_call() -> None:
+    old, new = Shop(), Shop()
+    launch = {
+        "policyType": "RULE",
+        "ruleItems": [{"groupName": "g", "groupCondition": "version=2.0.0", "policyCondition": "uid<100"}],
+    }
+    async with serving(old.answer) as one, serving(new.answer) as two:
+        known = Known(cart=[instance(one, version="1.0.0"), instance(two, version="2.0.0")])
+        items = {"servicecomb.darklaunch.policy.cart": json.dumps(launch)}
+        async with session_of(known, items) as http:
+            for uid in (7, 700, 99):
+                async with http.get("cse://cart/", params={"uid": uid}) as answer:
+                    assert answer.status == 200
+    assert (len(old.seen), len(new.seen)) == (1, 2)
+
+
 async def test_a_context_that_is_too_long_is_left_out_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
     shop = Shop()
     async with serving(shop.answer) as address, session_of(Known(cart=[instance(address)])) as http:
