@@ -14,11 +14,14 @@ from governance.invocation.invocation import Invocation, LocalReply, Reply
 from governance.invocation.live import LiveRules
 from governance.routing.own import OwnInstance
 from governance.rules.marker import Request
+from governance.rules.objects.forms import expand
+from governance.rules.objects.gray import GrayRelease
 from governance.rules.selection import OwnService
 from governance.sdk.model import Instance
+from governance.sdk.outcomes import Outcomes, OutcomeStage
 from governance.sdk.stages import inbound, outbound
 
-NAMES = ("rules-consumer", "rules-provider")
+NAMES = ("rules-consumer", "rules-provider", "rules-outcomes")
 _HEADERS = {"type": "gray", "user": "tom", "accept": "*/*", "host": "cart", "user-agent": "benchmark"}
 _ROUTES = """
 - precedence: 2
@@ -41,6 +44,10 @@ RULES: Mapping[str, str] = {
     "bulkhead.all": "maxConcurrentCalls: 1000",
 }
 """A group and ten rules that all apply to every call."""
+_RELEASE = GrayRelease(service="cart", app="mall", version="2.0.0", baseline=("1.0.0",), share=50, max_error_rate=5.0)
+JUDGED: Mapping[str, str] = {item.key.removeprefix("servicecomb."): item.value for item in expand(_RELEASE)}
+"""A gray release under a bound, so that each call is counted."""
+_TARGET = Instance("i0", "s", "shop", "cart", "2.0.0", ("rest://10.0.0.1:1",))
 
 
 class _Providers:
@@ -61,14 +68,30 @@ async def rules_cost(plan: Plan, chosen: Sequence[str], tell: Callable[[str], No
     """The median of the plan's rounds, without rules and with them."""
     figures = []
     for name in chosen:
-        for rules in ({}, RULES):
-            about = f"{name.removeprefix('rules-')}'s stages with {max(0, len(rules) - 1)} rules, a call"
+        for rules, about in _cases(name):
             tell(about)
             figures.append(SizeFigure(name, about, len(rules), await _cost(_stages(name, rules), plan), "µs of CPU"))
     return figures
 
 
+def _cases(name: str) -> Sequence[tuple[Mapping[str, str], str]]:
+    """Items, and what they are about."""
+    if name == "rules-outcomes":
+        return ({}, "a call whose service is not judged"), (
+            JUDGED,
+            "a call that is counted for the judgement of a release",
+        )
+    return [
+        (rules, f"{name.removeprefix('rules-')}'s stages with {max(0, len(rules) - 1)} rules, a call")
+        for rules in ({}, RULES)
+    ]
+
+
 def _stages(name: str, items: Mapping[str, str]) -> Proceed:
+    if name == "rules-outcomes":
+        outcomes = Outcomes()
+        outcomes.update({f"servicecomb.{key}": text for key, text in items.items()})
+        return chained((OutcomeStage(outcomes, "mall"),), _answered)
     rules = LiveRules(OwnService("shop", "1.0.0"))
     rules.update({f"servicecomb.{key}": text for key, text in items.items()})
     if name == "rules-provider":
@@ -91,5 +114,6 @@ async def _round(proceed: Proceed, calls: int) -> float:
     gc.collect()
     began = time.process_time()
     for _ in range(calls):
-        await proceed(Invocation(request=Request("/cart/show", "GET", dict(_HEADERS)), service="cart"))
+        request = Request("/cart/show", "GET", dict(_HEADERS))
+        await proceed(Invocation(request=request, service="cart", target=_TARGET))
     return (time.process_time() - began) / calls * 1e6

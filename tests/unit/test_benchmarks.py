@@ -20,8 +20,8 @@ from benchmarks.plan import QUICK
 from benchmarks.reference import GOALS
 from benchmarks.report import markdown
 from benchmarks.results import LoadFigure, Results, ServerFigures
+from benchmarks.rules import JUDGED, RULES
 from benchmarks.rules import NAMES as RULE_NAMES
-from benchmarks.rules import RULES
 from benchmarks.run import LOADS, Order, run
 from benchmarks.sample import LoadFailedError, Sample, percentile
 from tests.engine import ROOT, Client, EngineProcess
@@ -107,7 +107,8 @@ async def test_a_quick_run_has_every_figure(tmp_path: Path) -> None:
         assert f" {name} " in output
     sizes = [(size["name"], size["instances"], size["unit"]) for size in told["sizes"]]
     memory = [("memory", count, "MiB") for count in (0, *QUICK.populations)]
-    of_rules = [(name, len(rules), "µs of CPU") for name in RULE_NAMES for rules in ({}, RULES)]
+    some = dict.fromkeys(RULE_NAMES, RULES) | {"rules-outcomes": JUDGED}
+    of_rules = [(name, len(rules), "µs of CPU") for name in RULE_NAMES for rules in ({}, some[name])]
     assert sizes == [*memory, ("restart", QUICK.populations[-1], "s"), ("config-memory", QUICK.keys, "MiB"), *of_rules]
     assert all(size["value"] > 0 for size in told["sizes"] if size["unit"] != "µs of CPU")
     assert {"processor", "processors", "memory_mib", "system"} <= set(told["machine"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 PREFIX = "servicecomb.x."
-"""How the keys of objects begin. No runtime reads them."""
+"""How the keys of objects begin. No runtime in Java or Go reads them; the SDK looks there for what it has to count."""
 
 
 class Place(NamedTuple):
