@@ -119,6 +119,19 @@ async def test_history_audit_log_alarm_and_metrics_tell_of_it(shop: Consumer) ->
     assert float(counts['waggle_outcome_reports_total{kind="new"}']) >= 1
 
 
+async def test_what_was_told_of_each_version_is_shown(shop: Consumer) -> None:
+    await shop.tell(shop.report(100, 3, took=100))
+    await shop.tell(shop.report(50, version="1.0.0", took=20))
+    old, new = (await shop.gray.ok("GET", "/one"))["versions"]
+    assert (old["version"], old["calls"], old["errorRate"], old["mean"]) == ("1.0.0", 50, 0, 20)
+    assert (new["version"], new["calls"], new["errorRate"], new["mean"]) == ("2.0.0", 100, 3, 100)
+    assert new["p99"] == pytest.approx(100, rel=0.1)
+    await shop.gray.put(share=30)
+    await shop.tell(shop.report(1))
+    _, new = (await shop.gray.ok("GET", "/one"))["versions"]
+    assert new["calls"] == 1, "since it was changed last"
+
+
 async def test_the_event_stream_tells_of_it(shop: Consumer) -> None:
     query = {"project": shop.gray.project, "service": "weather"}
     async with shop.session.get(f"{shop.url}/waggle/v1/events", params=query) as stream:

@@ -30,7 +30,7 @@ async def drain(call: Call) -> Reply:
 
     stored, idle = await call.execute(command)
     drained = [{"instanceId": one.instance_id, "version": one.version} for one in idle]
-    return json_reply({"drained": drained, **shown(engine.catalog, tenant, stored)})
+    return json_reply({"drained": drained, **shown(engine, tenant, stored)})
 
 
 def _idle(stored: Stored, instances: Sequence[Running]) -> Sequence[Running]:

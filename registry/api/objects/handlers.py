@@ -43,7 +43,7 @@ class Handlers:
         found = await asyncio.to_thread(objects_of, items, tenant, self._form)
         rows = []
         for stored in found:
-            rows.append(shown(engine.catalog, tenant, stored))
+            rows.append(shown(engine, tenant, stored))
             await asyncio.sleep(0)  # others are served between any two of many
         return json_reply({"objects": rows})
 
@@ -139,7 +139,7 @@ class Handlers:
 
 async def _answer(call: Call, stored: Stored) -> Mapping[str, object]:
     """An object with what runtimes would misread of its rule. What a degradation writes is for one runtime each."""
-    found = shown(call.engine.catalog, call.tenant, stored)
+    found = shown(call.engine, call.tenant, stored)
     if not isinstance(stored.one, GrayRelease):
         return found
     drafts = [Draft(part.item.key, part.item.value, part.item.labels) for part in stored.parts]

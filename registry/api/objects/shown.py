@@ -16,12 +16,14 @@ from governance.rules.routes import RouteRule
 from registry.catalog import Catalog
 from registry.catalog.records import ProviderKey
 from registry.config.objects import Part, Stored
+from registry.engine import Engine
 from registry.engine.versions import Running, running, versions_up
+from registry.monitor import Callee
 
 
-def shown(catalog: Catalog, tenant: str, stored: Stored) -> Mapping[str, object]:
+def shown(engine: Engine, tenant: str, stored: Stored) -> Mapping[str, object]:
     """An object as clients read it."""
-    one = stored.one
+    one, catalog = stored.one, engine.catalog
     facts: dict[str, object] = {
         "key": one.place.key,
         "labels": dict(one.place.labels),
@@ -37,7 +39,12 @@ def shown(catalog: Catalog, tenant: str, stored: Stored) -> Mapping[str, object]
     warnings = [*_unknown(catalog, tenant, one, (one.service,)), *_absent(one, instances)]
     up = [instance for instance in instances or () if instance.up]
     outcome = [_rule(rule, up) for rule in routes_of(one).ordered] if up else []
-    return {**facts, "versions": _versions(one, instances or ()), "outcome": outcome, "warnings": warnings}
+    return {
+        **facts,
+        "versions": _versions(engine, tenant, one, instances or ()),
+        "outcome": outcome,
+        "warnings": warnings,
+    }
 
 
 def document(one: Object) -> Mapping[str, object]:
@@ -85,7 +92,9 @@ def _absent(release: GrayRelease, instances: Sequence[Running] | None) -> Iterat
             yield f"version {version} is up too, and gets no requests"
 
 
-def _versions(release: GrayRelease, instances: Sequence[Running]) -> Sequence[Mapping[str, object]]:
+def _versions(
+    engine: Engine, tenant: str, release: GrayRelease, instances: Sequence[Running]
+) -> Sequence[Mapping[str, object]]:
     roles = {**dict.fromkeys(release.baseline, "baseline"), release.version: "gray"}
     names = [*roles, *sorted({one.version for one in instances} - set(roles))]
     return [
@@ -94,9 +103,19 @@ def _versions(release: GrayRelease, instances: Sequence[Running]) -> Sequence[Ma
             "role": roles.get(name, "other"),
             "up": sum(one.up for one in instances if one.version == name),
             "instances": sum(one.version == name for one in instances),
+            **_told(engine, Callee(tenant, release.app, release.environment, release.service, name)),
         }
         for name in names
     ]
+
+
+def _told(engine: Engine, callee: Callee) -> Mapping[str, object]:
+    """What consumers told of their calls in the last minute; nothing where they told nothing."""
+    sums = engine.monitor.recent(callee, engine.now() // 1000)
+    if not sums.calls:
+        return {}
+    latency = {"mean": round(sums.mean, 1), "p99": round(sums.p99, 1)}
+    return {"calls": sums.calls, "errorRate": round(sums.error_rate, 2), **latency}
 
 
 def _rule(rule: RouteRule, up: Sequence[Running]) -> Mapping[str, object]:

@@ -14,6 +14,7 @@ from registry.cli.show import Cell, Row, part, print_table, rows_of, text
 
 LIST_OPTIONS = (AS_JSON,)
 SHOW_OPTIONS = (*NAMING, AS_JSON)
+_COLUMNS = ("version", "role", "up", "instances", "calls", "errors %", "mean ms", "p99 ms")
 _STATES = {"running": "yellow", "promoted": "green", "rolled-back": "red"}
 
 
@@ -48,9 +49,7 @@ def show(target: Target, *, as_json: bool, **given: object) -> None:
         lines = item.get("diff")
         for line in lines if isinstance(lines, list) else ():
             say(f"    {line}")
-    print_table(
-        "versions", ("version", "role", "up", "instances"), [_version(row) for row in rows_of(found, "versions")]
-    )
+    print_table("versions", _COLUMNS, [_version(row) for row in rows_of(found, "versions")])
     tell_warnings(found)
 
 
@@ -76,4 +75,5 @@ def _cells(row: Row) -> Sequence[Cell]:
 
 
 def _version(row: Row) -> Sequence[Cell]:
-    return text(row, "version"), text(row, "role"), text(row, "up"), text(row, "instances")
+    facts = text(row, "version"), text(row, "role"), text(row, "up"), text(row, "instances")
+    return *facts, *(text(row, name) for name in ("calls", "errorRate", "mean", "p99"))
