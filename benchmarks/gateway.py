@@ -44,6 +44,7 @@ class Proxy:
 
     name: str
     server: Server
+    path: bytes = b"/benchmark"
     rounds: list[float] = field(default_factory=list)
 
     @property
@@ -70,15 +71,20 @@ async def measure(rounds: int, seconds: int) -> Sequence[Proxy]:
             (folder / part).mkdir()
         async with contextlib.AsyncExitStack() as stack:
             proxies = await _proxies(stack, folder)
-            requests = [b"GET /benchmark HTTP/1.1\r\nHost: edge\r\nUser-Agent: benchmark\r\nAccept: */*\r\n\r\n"]
-            checked = {one.name: await wrk.check(one.server.url, requests, 1, CONNECTIONS) for one in proxies}
+            checked = {one.name: await wrk.check(one.server.url, _request(one), 1, CONNECTIONS) for one in proxies}
             for _ in range(rounds):
                 for one in proxies:
                     before = one.server.cpu_seconds()
-                    sample = await wrk.measure(one.server.url, requests, seconds, checked[one.name], CONNECTIONS)
+                    known = checked[one.name]
+                    sample = await wrk.measure(one.server.url, _request(one), seconds, known, CONNECTIONS)
                     spent = one.server.with_cpu(sample, before).cpu_us
                     one.rounds.append(1e6 / spent if spent else 0.0)
     return proxies
+
+
+def _request(proxy: Proxy) -> Sequence[bytes]:
+    headers = b"Host: edge\r\nUser-Agent: benchmark\r\nAccept: */*\r\n"
+    return [b"GET %b HTTP/1.1\r\n%b\r\n" % (proxy.path, headers)]
 
 
 async def _proxies(stack: contextlib.AsyncExitStack, folder: Path) -> Sequence[Proxy]:
@@ -92,6 +98,7 @@ async def _proxies(stack: contextlib.AsyncExitStack, folder: Path) -> Sequence[P
         Proxy("nginx, connections to the server kept", kept),
         Proxy("nginx, as it comes", plain),
         Proxy("gateway", straight),
+        Proxy("gateway, each request another", straight, b"/benchmark?number=" + wrk.NUMBER),
         Proxy("gateway, under a rule", ruled),
     ]
 

@@ -7,7 +7,6 @@ import ipaddress
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Protocol
-from urllib.parse import parse_qsl
 
 from governance.clock import Clock
 from governance.gateway.access_log import AccessLog
@@ -21,8 +20,7 @@ from governance.gateway.incoming import Reader
 from governance.gateway.metrics import Tally
 from governance.gateway.pool import Pool
 from governance.gateway.servers import Server
-from governance.gateway.table import Entry, PathOf, RouteTable
-from governance.rules.marker import Request
+from governance.gateway.table import Entry, RouteTable
 
 Local = Callable[[], tuple[bytes, str]]
 """An answer that the process gives itself: its body and media type."""
@@ -141,18 +139,6 @@ class Core:
         choice = self.choice(entry.route.upstream)
         if choice is not None:
             choice.avoid(server)
-
-    def request_of(self, exchange: Exchange, path: PathOf, entry: Entry | None) -> Request:
-        """A request as rules look at it."""
-        query = path.query[1:].decode("utf-8", "replace")
-        callee = (entry.route.service or entry.route.upstream) if entry is not None else None
-        return Request(
-            path=path.plain,
-            method=exchange.line.method.decode("ascii"),
-            headers=exchange.block.headers,
-            queries=dict(parse_qsl(query, keep_blank_values=True)),
-            service_name=callee,
-        )
 
     @staticmethod
     def ready(body: bytes, media_type: str, *, close: bool, bodiless: bool) -> bytes:

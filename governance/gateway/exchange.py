@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from governance.gateway.forwarding import framed, header_lines, local_reply, reply_head, request_head
 from governance.gateway.heads import UNTIL_CLOSE, AnswerHead
 from governance.gateway.incoming import Incoming
-from governance.gateway.table import Entry
+from governance.gateway.table import Entry, PathOf
 from governance.invocation.context import written
 from governance.logs import logger
-from governance.rules.marker import Request
 
 if TYPE_CHECKING:
     from governance.gateway.core import Core
@@ -55,7 +54,6 @@ class Exchange:
         "_path",
         "_refusal",
         "_relayed",
-        "_request",
         "_reusable",
         "_server",
         "_stale",
@@ -79,7 +77,6 @@ class Exchange:
         self.began = self._touched = core.now()
         self.status = 0
         self.tried: list[str] = []
-        self._request: Request | None = None
         self._body = b""
         self._body_done = False
         self._again = True
@@ -161,13 +158,6 @@ class Exchange:
         return self._client.peer.address
 
     @property
-    def request(self) -> Request:
-        """What rules look at."""
-        if self._request is None:
-            self._request = self._core.request_of(self, self._path, self._entry)
-        return self._request
-
-    @property
     def idempotent(self) -> bool:
         """Whether the method may be repeated without harm."""
         return self.line.method in _IDEMPOTENT
@@ -178,6 +168,11 @@ class Exchange:
         if self._tries == 0:
             return True
         return self._again and self.idempotent and 0 <= self.block.length <= self._core.limits.replay_bytes
+
+    @property
+    def path(self) -> PathOf:
+        """The path as it was asked for."""
+        return self._path
 
     @property
     def path_that_goes_on(self) -> str:

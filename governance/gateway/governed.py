@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
+from urllib.parse import parse_qsl
 
 from governance.gateway.config import GatewayConfig
 from governance.gateway.core import Core
@@ -149,10 +150,10 @@ class Governance:
 
     async def govern(self, exchange: Exchange, entry: Entry) -> None:
         """See `Governor`."""
-        request = exchange.request
+        request = self._request(exchange)
 
         async def run() -> Reply:
-            return await self._forward(exchange, entry)
+            return await self._forward(exchange, entry, request)
 
         arrival = Arrival(
             method=request.method, path=request.path, headers=request.headers, queries=lambda: request.queries
@@ -168,9 +169,22 @@ class Governance:
         else:
             _give(exchange, reply)
 
-    async def _forward(self, exchange: Exchange, entry: Entry) -> Reply:
+    def _request(self, exchange: Exchange) -> Request:
+        """A request as rules look at it."""
+        queries = {}
+        if self.rules.book.asks_queries:
+            query = exchange.path.query[1:].decode("ascii")
+            queries = dict(parse_qsl(query, keep_blank_values=True, errors="surrogateescape"))
+        return Request(
+            path=exchange.path.plain,
+            method=exchange.line.method.decode("ascii"),
+            headers=exchange.block.headers,
+            queries=queries,
+        )
+
+    async def _forward(self, exchange: Exchange, entry: Entry, request: Request) -> Reply:
         """The gateway's own call."""
-        route, request = entry.route, exchange.request
+        route = entry.route
         values = {**context.current(), **self._registered.names()}
         service = route.service or route.upstream
         forwarding = _Forwarding(
