@@ -105,7 +105,7 @@ class Core:
         """Whether a client may come in."""
         self.clients.add(client)
         self._emptied.clear()
-        if len(self.clients) <= self.limits.connections and not self.draining:
+        if len(self.clients) <= self.limits.connections:
             return True
         self.refused += 1
         return False

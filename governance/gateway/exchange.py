@@ -343,7 +343,8 @@ class Exchange:
             # What has come looks like the beginning of a good answer: only the cut says that it is not whole.
             self._client.cut()
         elif self._held is not None:
-            self._held = None
+            # Whoever has said everything may leave.
+            self._held = self._held if self._held.done else None
         else:
             self._failed(self._entry, error, sent=True, untouched=untouched)
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from aiohttp import web
 
 from governance.gateway.gateway import Gateway
+from governance.gateway.governed import Alone, Governance
 from governance.gateway.sources import parse
+from governance.routing.own import OwnInstance
 from tests.engine import ROOT
 
 _START_SECONDS = 30.0
@@ -112,8 +114,12 @@ class GatewayInside:
 
 @contextlib.asynccontextmanager
 async def gateway_inside(config: str) -> AsyncIterator[GatewayInside]:
-    """A gateway that obeys no rules."""
-    gateway = Gateway(parse("test", f"{_FREE_PORTS}{config}"))
+    """A gateway that obeys the rules of its configuration."""
+    read = parse("test", f"{_FREE_PORTS}{config}")
+    gateway = Gateway(read)
+    if read.rules:
+        gateway.core.governor = governance = Governance(gateway.core, OwnInstance("edge"), Alone("edge"))
+        governance.update(read, {})
     async with gateway.listening():
         yield GatewayInside(gateway)
 

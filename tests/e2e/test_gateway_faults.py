@@ -8,6 +8,7 @@ import random
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
@@ -317,6 +318,77 @@ async def test_a_client_that_leaves_ends_its_request_at_the_server() -> None:
             await arrived.wait()
         async with asyncio.timeout(15):
             await left.wait()
+
+
+RULES = """
+rules:
+  servicecomb.matchGroup.all: "matches: [{apiPath: {prefix: /}}]"
+  servicecomb.retry.all: "{maxAttempts: 2, waitDuration: 1, retryOnResponseStatus: ['503']}"
+"""
+
+
+@pytest.mark.parametrize("rules", ["", RULES], ids=["straight", "under rules"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nwhole",
+        b"HTTP/1.1 200 OK\r\n\r\nwhole",
+        b"HTTP/1.0 200 OK\r\n\r\nwhole",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nwhole\r\n0\r\n\r\n",
+    ],
+)
+async def test_a_server_may_close_after_each_answer(rules: str, said: bytes) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+
+    async with talking(answer) as url, gateway_inside(to(url) + rules) as gateway, aiohttp.ClientSession() as session:
+        for _ in range(20):
+            async with session.get(f"http://127.0.0.1:{gateway.port}/") as answered:
+                assert (answered.status, await answered.read()) == (200, b"whole")
+
+
+@pytest.mark.parametrize(("method", "asked", "status"), [("GET", 3, 200), ("PUT", 3, 200), ("POST", 1, 503)])
+async def test_a_policy_repeats_what_may_be_repeated(method: str, asked: int, status: int) -> None:
+    seen: list[bytes] = []
+
+    async def third_time(request: web.Request) -> web.Response:
+        seen.append(await request.read())
+        return web.Response(status=200 if len(seen) == 3 else 503)
+
+    async with server_of(third_time) as url, gateway_inside(to(url) + RULES) as gateway, connect(gateway.port) as connection:
+        answer = await connection.exchange(request(method, "/", b"" if method == "GET" else b"body"))
+    assert (answer.status, len(seen), len(set(seen))) == (status, asked, 1)
+
+
+@pytest.mark.parametrize("rules", ["", RULES], ids=["straight", "under rules"])
+async def test_a_connection_that_a_server_has_closed_meanwhile_costs_no_request(rules: str) -> None:
+    """It answers once on each connection, and closes it when the next request is there."""
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+        await reader.readuntil(b"\r\n\r\n")
+
+    async with talking(once) as url, gateway_inside(to(url) + rules) as gateway, connect(gateway.port) as connection:
+        for _ in range(10):
+            assert (await connection.exchange(request("GET", "/"))).body == b"hi"
+
+
+async def test_a_client_that_leaves_gives_back_its_place_under_rules() -> None:
+    arrived = asyncio.Semaphore(0)
+
+    async def wait(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        arrived.release()
+        await reader.read()
+
+    rules = RULES + '  servicecomb.bulkhead.all: "{maxConcurrentCalls: 1}"\n'
+    async with talking(wait) as url, gateway_inside(to(url) + rules) as gateway:
+        for _ in range(3):
+            async with connect(gateway.port) as connection, asyncio.timeout(15):
+                connection.writer.write(request("GET", "/"))
+                await arrived.acquire()
 
 
 async def test_one_client_too_many_is_let_go() -> None:
