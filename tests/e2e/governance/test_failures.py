@@ -140,13 +140,24 @@ async def test_an_instance_that_fails_is_put_aside_and_comes_back(world: World, 
         bad.end()
 
 
-async def test_injected_faults_are_exact_in_their_share(rules: Rules) -> None:
+async def test_injected_faults_are_exact_in_their_share(world: World, rules: Rules) -> None:
+    (told,) = world.of("fusionweather")
     await rules.policy(
         "fusionweather", "faultInjection", "type: abort\npercentage: 50\nerrorCode: 503", "serviceName: forecast"
     )
     assert await forecasts(rules, 6) == [True, False] * 3
     await rules.delete()
     assert all(await forecasts(rules, 4))
+    await rules.policy(
+        "fusionweather",
+        "faultInjection",
+        "{ type: abort, percentage: 100, fallbackType: ReturnNull }",
+        "serviceName: forecast",
+    )
+    begun = len(told.said())
+    assert not any(await forecasts(rules, 3))
+    assert "provider.refused" not in told.said()[begun:], "nothing is an answer, too"
+    await rules.delete()
     await rules.policy(
         "fusionweather", "faultInjection", "type: delay\npercentage: 100\ndelayTime: 1000", "serviceName: forecast"
     )
