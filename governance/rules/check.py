@@ -84,6 +84,15 @@ def _kind_and_name(rest: str) -> RuleKey | None:
     return RuleKey("servicecomb", kind, name) if named else None
 
 
+def not_a_rule(key: str, value_type: str) -> tuple[Problem, ...]:
+    """What to say of an item that is no rule and has none in it, where somebody means one; nothing where it is one."""
+    if rule_key(key) is not None or value_type in _FLATTENED:
+        return ()
+    notes = Notes()
+    notes.warn((), Code.KEY, f"{key[:100]} is the key of no rule", "write one such as servicecomb.retry.<name>")
+    return tuple(notes.problems)
+
+
 def check(key: str, value: str, runtimes: Iterable[Runtime] = (), *, value_type: str = "text") -> Checked:
     """Check an item. Nothing raises. `runtimes` are those that are registered: warnings name which of them would misread the rule.
 

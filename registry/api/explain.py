@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from governance.rules.check import not_a_rule
 from governance.rules.distribution import Outcome
 from governance.rules.explain import Considered, Routing, Side, explain_consumer, explain_provider
 from governance.rules.marker import Request
@@ -239,7 +240,7 @@ def _drafts(known: Gathered) -> Sequence[Mapping[str, object]]:
     checked = known.scene.check(over, over)
 
     def shown(name: str, item: KeyValue) -> Mapping[str, object]:
-        problems = list(map(shown_problem, checked[name].problems))
+        problems = list(map(shown_problem, checked[name].problems or not_a_rule(item.draft.key, item.draft.value_type)))
         return {"key": item.draft.key, "labels": dict(item.draft.labels), "problems": problems}
 
     return [shown(name, item) for name, item in known.drafts.items()]

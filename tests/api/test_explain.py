@@ -147,6 +147,13 @@ async def test_a_wrong_draft_is_told_with_its_place_and_counts_as_missing(weathe
     assert told == [("error", "duration", 2), ("warning", "no-instance", 1)]
 
 
+async def test_a_draft_of_no_rule_is_told(weathermap: Map) -> None:
+    draft = {"key": "servcecomb.routeRule.weather", "value": "- route: [{weight: 100, tags: {version: 0.0.3}}]"}
+    ((told,),) = [one["problems"] for one in (await weathermap.explained(drafts=[draft]))["drafts"]]
+    assert (told["severity"], told["code"]) == ("warning", "key")
+    assert told["why"] == "servcecomb.routeRule.weather is the key of no rule"
+
+
 async def test_only_instances_that_are_up_are_counted(weathermap: Map) -> None:
     service = await weathermap.register("weather", "0.0.4")
     (one,) = await weathermap.registry.find("weather", app="weathermap", filterVersion="0.0.4")

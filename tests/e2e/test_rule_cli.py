@@ -226,6 +226,13 @@ async def test_a_file_is_checked_without_an_engine(tmp_path: Path) -> None:
     good = await offline.run("rule", "check", "servicecomb.bulkhead.a=rate", "servicecomb.matchGroup.a=matches: [{}]")
     assert (good.exit_code, good.stdout.startswith("servicecomb.bulkhead.a:1:1: error: ")) == (1, True)
     assert await offline.rule("check", "servicecomb.fallback.Consumer.a.force=true") == ""
+    slip = await offline.rule("check", "servcecomb.retry.a=maxAttempts: 1")
+    assert slip.startswith("servcecomb.retry.a:1:1: warning: servcecomb.retry.a is the key of no rule: write ")
+    near = await offline.rule("check", "servicecomb.ratelimiting.a=rate: 1")
+    assert (
+        near
+        == "servicecomb.ratelimiting.a:1:1: warning: ratelimiting is no kind of rule: write servicecomb.rateLimiting.\n"
+    )
 
 
 async def test_rules_are_checked_with_what_is_registered(cli: Cli, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from governance.rules.check import Checked, check
+from governance.rules.check import Checked, check, not_a_rule
 from governance.rules.parsing import ParseError, Position
 from governance.rules.problems import Problem, Severity
 from governance.rules.runtimes import Runtime
@@ -34,6 +34,7 @@ class Subject:
     at: Position = _START
     value: ValuePlace | None = None
     whole_file: bool = False
+    """Whether it was given as a rule by its key, so that the file, if there is one, is its value."""
 
     def place(self, inner: Position) -> tuple[Position, str]:
         """The place in the file of a place in the value; words where it can only be said of the item."""
@@ -170,7 +171,10 @@ def lines_of(subjects: Sequence[Subject], known: Registered) -> Iterator[Line]:
     checked = check_together(drafts, alone, known.present or {}, by_name)
     for name, one in by_name.items():
         yield from _unparsable(one)
-        yield from (_line(one, problem) for problem in checked[name].problems)
+        problems = checked[name].problems
+        if one.whole_file and not problems:
+            problems = not_a_rule(one.draft.key, one.draft.value_type)
+        yield from (_line(one, problem) for problem in problems)
 
 
 def _name(draft: Draft) -> str:
