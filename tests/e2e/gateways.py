@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -125,15 +126,15 @@ async def gateway_inside(config: str) -> AsyncIterator[GatewayInside]:
 
 
 @contextlib.asynccontextmanager
-async def server_of(handler: Handler) -> AsyncIterator[str]:
+async def server_of(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """A server that answers every request by the handler; its URL."""
     app = web.Application(client_max_size=2**30)
     app.router.add_route("*", "/{rest:.*}", handler)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, auto_decompress=False)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield "http://{}:{}".format(*runner.addresses[0][:2])
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+        yield "{}://{}:{}".format("https" if tls else "http", *runner.addresses[0][:2])
     finally:
         await runner.cleanup()
 

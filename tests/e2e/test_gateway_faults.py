@@ -356,7 +356,11 @@ async def test_a_policy_repeats_what_may_be_repeated(method: str, asked: int, st
         seen.append(await request.read())
         return web.Response(status=200 if len(seen) == 3 else 503)
 
-    async with server_of(third_time) as url, gateway_inside(to(url) + RULES) as gateway, connect(gateway.port) as connection:
+    async with (
+        server_of(third_time) as url,
+        gateway_inside(to(url) + RULES) as gateway,
+        connect(gateway.port) as connection,
+    ):
         answer = await connection.exchange(request(method, "/", b"" if method == "GET" else b"body"))
     assert (answer.status, len(seen), len(set(seen))) == (status, asked, 1)
 
