@@ -11,6 +11,8 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
 from tests.engine import Client, client_of, eventually, running_engine
 
 _COMMAND = (sys.executable, "-m", "registry.cli")
@@ -43,7 +45,8 @@ async def _line(stream: asyncio.StreamReader | None) -> str:
     return (await stream.readline()).decode()
 
 
-async def test_serve_says_that_it_is_ready_and_stops_on_ctrl_c(tmp_path: Path) -> None:
+async def test_serve_says_that_it_is_ready_and_stops_on_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SC_INIT_ROOT_PASSWORD", "Complicated1!")
     ports = ("--port", "0", "--kie-port", "0", "--config-port", "0", "--monitor-port", "0")
     async with _running("serve", *ports, "--data-dir", str(tmp_path / "data")) as process:
         ready = (await _line(process.stdout)).split()
