@@ -36,12 +36,34 @@ class _Seen:
         return True
 
 
+class _Window:
+    """The calls to one version by the second that they were told in, and their sum, which is kept ready: it is asked at each report."""
+
+    def __init__(self) -> None:
+        self._slots: dict[int, Sums] = {}
+        self._total = Sums()
+
+    def add(self, outcome: Outcome, second: int) -> None:
+        """Count calls that were told now."""
+        slot = self._slots.get(second)
+        if slot is None:
+            slot = self._slots[second] = Sums()
+        slot.add(outcome)
+        self._total.add(outcome)
+
+    def recent(self, second: int) -> Sums:
+        """The sum of the last minute. Where the clock was set back, what was told in its future is forgotten, too."""
+        for old in [one for one in self._slots if not second - KEPT_SECONDS < one <= second]:
+            self._total.take_away(self._slots.pop(old))
+        return self._total
+
+
 class Monitor:
     """What consumers reported. Seconds are those of the engine's clock when a report came in."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[str, _Seen] = OrderedDict()
-        self._kept: OrderedDict[Callee, dict[int, Sums]] = OrderedDict()
+        self._kept: OrderedDict[Callee, _Window] = OrderedDict()
         self.reports = 0
         """Reports that counted."""
         self.repeats = 0
@@ -62,22 +84,18 @@ class Monitor:
 
     def count(self, callee: Callee, outcome: Outcome, second: int) -> None:
         """Add what a report tells of a version."""
-        slots = self._kept.setdefault(callee, {})
+        window = self._kept.setdefault(callee, _Window())
         self._kept.move_to_end(callee)
         if len(self._kept) > MOST_CALLEES:
             self._kept.popitem(last=False)
-        for old in [one for one in slots if not second - KEPT_SECONDS < one <= second]:
-            del slots[old]
-        slots.setdefault(second, Sums()).add(outcome)
+        window.recent(second)
+        window.add(outcome, second)
         self.calls += outcome.calls
 
     def recent(self, callee: Callee, second: int) -> Sums:
-        """What was told of a version in the last minute."""
-        found = Sums()
-        for at, sums in self._kept.get(callee, {}).items():
-            if second - KEPT_SECONDS < at <= second:
-                found.add(sums)
-        return found
+        """What was told of a version in the last minute, to be read now: it goes on to change."""
+        window = self._kept.get(callee)
+        return window.recent(second) if window is not None else Sums()
 
     def forget(self, callee: Callee) -> None:
         """What was told of a version so far does not count any more."""

@@ -51,6 +51,13 @@ class Sums:
         self.milliseconds += other.milliseconds
         self.latencies.update(other.latencies)
 
+    def take_away(self, other: Sums) -> None:
+        """Count these calls, which were counted before, no more."""
+        self.calls -= other.calls
+        self.failures -= other.failures
+        self.milliseconds -= other.milliseconds
+        self.latencies -= other.latencies
+
     @property
     def error_rate(self) -> float:
         """The failures in percent."""
