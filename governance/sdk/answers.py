@@ -71,8 +71,8 @@ def message_of(reply: LocalReply) -> bytes:
 
 
 def let_go(reply: Reply) -> None:
-    """Nobody reads this reply: its connection is free again."""
-    if isinstance(reply, aiohttp.ClientResponse):
+    """Nobody reads this reply: its connection is free again. One that was read to its end has none any more, and can be read again."""
+    if isinstance(reply, aiohttp.ClientResponse) and reply.connection is not None:
         reply.release()
 
 

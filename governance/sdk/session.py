@@ -99,7 +99,7 @@ class Session:
         try:
             yield answer
         finally:
-            answer.release()
+            let_go(answer)
 
     async def _send(self, method: str, url: str, operation: str, options: _RequestOptions) -> Answer:
         if self._connections is None:

@@ -51,14 +51,15 @@ def instance(address: str, status: str = "UP", version: str = "1.0") -> Instance
 
 @contextlib.asynccontextmanager
 async def session_of(
-    known: Known, items: Mapping[str, str] = {}, schemas: Mapping[str, str] = {}
+    known: Known, items: Mapping[str, str] = {}, schemas: Mapping[str, str] = {}, connections: int = 0
 ) -> AsyncIterator[Session]:
-    """The session of a service shop under rules."""
+    """The session of a service shop under rules, with so many connections at once; 0 is any number."""
     rules = LiveRules(OwnService("shop", "1.0"))
     rules.update(items)
     providers = Providers(known, Schemas(schemas))  # type: ignore[arg-type]
     stages = outbound(rules, OwnInstance("shop", "1.0"), providers)
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+    connector = aiohttp.TCPConnector(limit=connections)
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=connector) as session:
         http = Session(providers, rules, stages, lambda: {"x-microservice-name": "shop"})
         http.open_with(session)
         yield http

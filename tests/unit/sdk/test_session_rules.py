@@ -230,6 +230,7 @@ async def test_what_was_good_last_is_given_again_from_the_cache() -> None:
         for _ in range(2):
             async with http.get("cse://cart/b") as answer:
                 assert (answer.status, await answer.json()) == (200, {"path": "/a"})
+                assert json.loads(await answer.read()) == {"path": "/a"}, "as often as it is given"
 
 
 async def test_an_isolated_instance_is_left_alone() -> None:
