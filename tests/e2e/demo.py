@@ -73,7 +73,14 @@ async def started(*words: str, environ: Mapping[str, str] | None = None) -> Asyn
     """A demo that has been started, whether it gets ready or not."""
     ports = free_ports()
     flags = [word for name, port in ports.items() for word in (f"--{name}", str(port))]
-    unwanted = ("COLUMNS", "CAS_INSTANCE_VERSION", "SERVICECOMB_INSTANCE_PROPS", "WEATHERMAP_SEED", "LATENCY")
+    unwanted = (
+        "COLUMNS",
+        "CAS_INSTANCE_VERSION",
+        "SERVICECOMB_INSTANCE_PROPS",
+        "WEATHERMAP_SEED",
+        "LATENCY",
+        "FAILURES",
+    )
     inherited = {name: value for name, value in os.environ.items() if name not in unwanted}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "registry.cli", "demo", *flags, *words),

@@ -83,12 +83,12 @@ async def _the_consumers_breaker(rules: Rules) -> None:
 
 
 async def test_a_provider_that_is_slow_is_left_alone_by_its_own_breaker(world: World, rules: Rules) -> None:
-    async with forecast_is(world, LATENCY="600") as slow:
+    async with forecast_is(world, LATENCY="1000") as slow:
         text = _HASTY + "slowCallDurationThreshold: 100\nwaitDurationInOpenState: 10M"
         await rules.policy("forecast", "circuitBreaker", text)
         assert await asyncio.gather(*[rules.weather(slow) for _ in range(4)]) == [200] * 4
         assert await rules.weather(slow) == 429
-        assert await seconds(rules) < 0.6, "what is refused costs no time"
+        assert await seconds(rules) < 1, "what is refused costs no time"
         await rules.delete()
         assert await rules.weather(slow) == 200
         await _a_limit_of_time(rules)
@@ -103,7 +103,7 @@ async def _a_limit_of_time(rules: Rules) -> None:
     }
     await rules.obeyed_by("fusionweather", given)
     assert (await rules.show())["forecastWeather"] == {}
-    assert await seconds(rules) < 0.6
+    assert await seconds(rules) < 1
     await rules.delete()
     assert (await rules.show())["forecastWeather"]
     await rules.policy("fusionweather", "timeLimiter", "timeoutDuration: 50")

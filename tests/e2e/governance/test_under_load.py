@@ -27,7 +27,7 @@ _OF_ALL_KINDS = {
 }
 
 
-@pytest.mark.parametrize("name", ["weather", "fusionweather", "forecast"])
+@pytest.mark.parametrize("name", ["weather", "fusionweather"])
 async def test_a_process_that_is_stopped_answers_what_it_has_begun(world: World, name: str) -> None:
     old = world.of(name)[0]
     async with load_on(world.edge, _RATE) as load:
