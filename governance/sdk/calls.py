@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import aiohttp
@@ -39,29 +39,35 @@ class Answer:
     revision: str
 
 
-async def call(
-    session: aiohttp.ClientSession,
-    pool: AddressPool,
-    method_and_path: tuple[str, str],
-    body: Json | None = None,
-    *,
-    query: Sequence[tuple[str, str]],
-    headers: Mapping[str, str],
-    seconds: float,
-) -> Answer:
-    """Try one address after another until one answers, each for so many seconds; an answer of 500 or above is given where none is better.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineCall:
+    """What the engine is asked. Each address has so many seconds to answer."""
+
+    method: str
+    path: str
+    body: Json | None = field(default=None, repr=False)
+    query: Sequence[tuple[str, str]] = ()
+    headers: Mapping[str, str] = field(repr=False)
+    seconds: float
+
+    def having(self, headers: Mapping[str, str]) -> EngineCall:
+        """The same with more headers."""
+        return replace(self, headers={**self.headers, **headers}) if headers else self
+
+
+async def answer_to(session: aiohttp.ClientSession, pool: AddressPool, asked: EngineCall) -> Answer:
+    """Try one address after another until one answers; an answer of 500 or above is given where none is better.
 
     Raises `EngineUnavailableError`.
     """
-    method, path = method_and_path
-    data = orjson.dumps(body) if body is not None else None
-    bound = aiohttp.ClientTimeout(total=seconds)
+    data = orjson.dumps(asked.body) if asked.body is not None else None
+    bound = aiohttp.ClientTimeout(total=asked.seconds)
     unable: Answer | None = None
     failure: Exception | None = None
     for address in pool.order():
         try:
             async with session.request(
-                method, address + path, data=data, params=query, headers=headers, timeout=bound
+                asked.method, address + asked.path, data=data, params=asked.query, headers=asked.headers, timeout=bound
             ) as response:
                 answer = await _read(response)
             if answer.status < 500:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import aiohttp
 
+from governance.sdk.account import Account
 from governance.sdk.addresses import AddressPool
-from governance.sdk.calls import Answer, EngineError, Json, call, good, rows_of
+from governance.sdk.calls import Answer, EngineCall, EngineError, Json, good, rows_of
 from governance.sdk.settings import ServiceSettings
 
 SERVICE_GONE = "400012"
@@ -25,15 +26,16 @@ class NotRunningError(RuntimeError):
 class CenterClient:
     """Calls the engine, trying one address after another until one answers. It needs `open_with` before the first call."""
 
-    def __init__(self, settings: ServiceSettings, pool: AddressPool) -> None:
+    def __init__(self, settings: ServiceSettings, pool: AddressPool, account: Account | None = None) -> None:
         self.pool = pool
+        self.account = account or Account(settings, pool)
         self._session: aiohttp.ClientSession | None = None
         self._settings = settings
         self._root = f"/v4/{settings.project}/registry"
         self.headers: Mapping[str, str] = {"X-Domain-Name": settings.domain, "Content-Type": "application/json"}
-        """The headers of every call."""
-        self.scope = (settings.addresses, settings.project, settings.domain)
-        """Clients with the same scope speak of the same instances."""
+        """The headers of every call, besides those of the account."""
+        self.scope = (settings.addresses, settings.project, settings.domain, settings.account_name)
+        """Clients with the same scope speak of the same instances, and in the same name."""
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -137,9 +139,15 @@ class CenterClient:
 
     async def report_outcomes(self, report: Json) -> None:
         """Tell the engine what became of calls. Raises `EngineError`, `EngineUnavailableError`."""
-        place = [("domain", self._settings.domain), ("project", self._settings.project)]
-        where, seconds = ("POST", "/waggle/v1/outcomes"), self._settings.request_timeout
-        good(await call(self.session, self.pool, where, report, query=place, headers=self.headers, seconds=seconds))
+        told = EngineCall(
+            method="POST",
+            path="/waggle/v1/outcomes",
+            body=report,
+            query=(("domain", self._settings.domain), ("project", self._settings.project)),
+            headers=self.headers,
+            seconds=self._settings.request_timeout,
+        )
+        good(await self.account.answer_to(self.session, self.pool, told))
 
     async def find(self, consumer_id: str, app: str, service: str, revision: str) -> Answer:
         """The instances of a service: 200, 304 where the revision is current, or `EngineError`."""
@@ -163,15 +171,15 @@ class CenterClient:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109  it bounds each address, not the call
     ) -> Answer:
-        return await call(
-            self.session,
-            self.pool,
-            (method, self._root + path),
-            body,
+        asked = EngineCall(
+            method=method,
+            path=self._root + path,
+            body=body,
             query=list((query or {}).items()),
             headers={**self.headers, **(headers or {})},
             seconds=timeout or self._settings.request_timeout,
         )
+        return await self.account.answer_to(self.session, self.pool, asked)
 
 
 def _named(answer: Answer, name: str) -> str:

@@ -18,6 +18,7 @@ from governance.invocation.live import LiveRules
 from governance.invocation.measures import RuleCollector
 from governance.routing.own import OwnInstance
 from governance.rules.selection import OwnService
+from governance.sdk.account import Account
 from governance.sdk.addresses import AddressPool, is_healthy
 from governance.sdk.calls import EngineUnavailableError, tls_context
 from governance.sdk.client import CenterClient, NotRunningError
@@ -64,12 +65,14 @@ class Microservice:
         self._stack = contextlib.AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         start = zlib.crc32(self.instance_id.encode())
-        self._client = CenterClient(settings, AddressPool(settings.addresses, start))
+        pool = AddressPool(settings.addresses, start)
+        account = Account(settings, pool, clock)
+        self._client = CenterClient(settings, pool, account)
         shared = heartbeats or Heartbeats(clock)
         self._membership = Membership(self._client, settings, self.instance_id, shared, clock)
         self._discovery = Discovery(self._client, settings, lambda: self.service_id, self._forgotten, clock)
         self._watch = Watch(self._client, self._discovery, self._forgotten)
-        self.config = Configuration(settings, self.instance_id, pause=pause, clock=clock)
+        self.config = Configuration(settings, self.instance_id, account=account, pause=pause, clock=clock)
         """What the engine's config centre says to this service, now."""
         self.rules = LiveRules(OwnService(settings.name, settings.version))
         """The rules among that."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 _REGISTRY = "servicecomb.service.registry."
 _SPRING = "spring.cloud.servicecomb."
 _KIE = "servicecomb.kie."
+_CREDENTIALS = "servicecomb.credentials."
 _TLS = "ssl.registry.consumer."
 
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -73,6 +74,10 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "config_label_value": (_KIE + "customLabelValue", _SPRING + "config.kie.customLabelValue"),
     "config_cache": ("waggle.config.cache",),
     "config_secrets": ("waggle.config.secrets",),
+    "account_name": (_CREDENTIALS + "account.name", _SPRING + "credentials.account.name"),
+    "account_password": (_CREDENTIALS + "account.password", _SPRING + "credentials.account.password"),
+    "account_cipher": (_CREDENTIALS + "cipher", _SPRING + "credentials.account.cipher"),
+    "account_enabled": (_CREDENTIALS + "rbac.enabled",),
     "tls_ca": ("servicecomb." + _TLS + "caFile", _TLS + "caFile"),
     "tls_cert": ("servicecomb." + _TLS + "certFile", _TLS + "certFile"),
     "tls_key": ("servicecomb." + _TLS + "keyFile", _TLS + "keyFile"),

@@ -60,3 +60,8 @@ class References:
 def refers(text: str) -> bool:
     """Whether a text has a reference."""
     return _REFERENCE.search(text) is not None
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text is a reference and nothing else."""
+    return _REFERENCE.fullmatch(text) is not None

@@ -12,7 +12,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 from yarl import URL
 
@@ -164,9 +174,26 @@ class ServiceSettings(BaseModel):
     config_secrets: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
         ("/run/secrets",), description="Folders whose files a value may refer to."
     )
+    account_password: SecretStr = Field(
+        SecretStr(""),
+        description="Password of `account_name`, or `${file:…}` or `${env:…}`, where it is read at each login.",
+    )
+    account_name: str = Field(
+        "", validate_default=True, description="Account that the service logs in with at the engine; none: it does not."
+    )
+    account_cipher: Literal["default"] = Field("default", description="How the password is written: as it is.")
+    account_enabled: bool = Field(True, description="Whether the account is used.")
     tls_ca: str = Field("", description="PEM file of the authority of the engine's certificate.")
     tls_cert: str = Field("", description="PEM file of the certificate to show to the engine.")
     tls_key: str = Field("", description="PEM file of its key; none: it is in `tls_cert`.")
+
+    # The password is not the field that this is told of: errors of pydantic show the field's value.
+    @field_validator("account_name")
+    @classmethod
+    def _both_or_none(cls, name: str, info: ValidationInfo) -> str:
+        if bool(name) != bool(info.data["account_password"].get_secret_value()):
+            raise ValueError("an account needs account_name and account_password")
+        return name
 
     @property
     def lease(self) -> float:

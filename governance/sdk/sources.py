@@ -15,7 +15,8 @@ from governance.sdk.names import FILE_ONLY, KEYS, MAPPINGS, VARIABLES
 
 _NULL = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
-_PLACEHOLDER = re.compile(r"\$\{([^${}:]+)(?::([^${}]*))?\}")
+_PLACEHOLDER = re.compile(r"\$\{(?!env:|file:)([^${}:]+)(?::([^${}]*))?\}")
+"""Without the references to secrets: who needs one reads it then."""
 _MOST_ROUNDS = 20
 
 

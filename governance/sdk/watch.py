@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import aiohttp
 import orjson
@@ -46,11 +46,8 @@ class Watch:
 
     async def _follow(self, url: str) -> bool:
         """Follow one address until it ends; whether it was ever connected."""
-        timeout = aiohttp.ClientWSTimeout(ws_receive=_SILENCE, ws_close=_CONNECT_SECONDS)
         try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                socket = await self._client.session.ws_connect(url, headers=self._client.headers, timeout=timeout)
-            async with socket:
+            async with await self._connect(url) as socket:
                 self.connected = True
                 log.info("watch.connected", url=url)
                 # What happened before the connection stood was told to nobody.
@@ -62,6 +59,22 @@ class Watch:
         finally:
             was_connected, self.connected = self.connected, False
         return was_connected
+
+    async def _connect(self, url: str) -> aiohttp.ClientWebSocketResponse:
+        """A connection, with the account's token; once more with a new one where that was refused."""
+        session, account = self._client.session, self._client.account
+        sent = await account.headers(session)
+        try:
+            return await self._opened(url, sent)
+        except aiohttp.WSServerHandshakeError as error:
+            if error.status != 401 or not await account.renewed(session, sent):
+                raise
+        return await self._opened(url, await account.headers(session))
+
+    async def _opened(self, url: str, more: Mapping[str, str]) -> aiohttp.ClientWebSocketResponse:
+        timeout = aiohttp.ClientWSTimeout(ws_receive=_SILENCE, ws_close=_CONNECT_SECONDS)
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            return await self._client.session.ws_connect(url, headers={**self._client.headers, **more}, timeout=timeout)
 
     def _heed(self, message: aiohttp.WSMessage) -> None:
         if message.data in (_UNKNOWN, _UNKNOWN.encode()):

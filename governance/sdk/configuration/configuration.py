@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from governance.clock import Clock, Pause, pause_for
 from governance.logs import logger
+from governance.sdk.account import Account
 from governance.sdk.addresses import AddressPool, is_healthy
 from governance.sdk.calls import EngineUnavailableError, Json, tls_context
 from governance.sdk.configuration.cache import Cache
@@ -55,6 +56,7 @@ class Configuration:
         settings: ServiceSettings,
         instance_id: str = "",
         *,
+        account: Account | None = None,
         environ: Mapping[str, str] | None = None,
         pause: Pause = pause_for,
         clock: Clock = time.monotonic,
@@ -67,8 +69,10 @@ class Configuration:
         self._snapshot = Snapshot({}, self._references)
         self._models: dict[tuple[type[BaseModel], str, bool], _LastValid] = {}
         own = instance_id or settings.instance_id or ""
-        pool = AddressPool(settings.config_addresses or settings.addresses, zlib.crc32(own.encode()))
-        self._client = ConfigClient(settings, pool, own)
+        start = zlib.crc32(own.encode())
+        account = account or Account(settings, AddressPool(settings.addresses, start), clock, environ=environ)
+        pool = AddressPool(settings.config_addresses or settings.addresses, start)
+        self._client = ConfigClient(settings, pool, account, own)
         self._levels = levels_of(settings)
         self._polls = [LevelPolls(self._client, level, self._answered, clock) for level in self._levels]
         self._values: dict[str, Mapping[str, Value]] = {}

@@ -11,8 +11,9 @@ import aiohttp
 
 from governance.clock import Clock, Pause
 from governance.logs import logger
+from governance.sdk.account import Account
 from governance.sdk.addresses import AddressPool
-from governance.sdk.calls import EngineError, EngineUnavailableError, Json, call, good, rows_of
+from governance.sdk.calls import EngineCall, EngineError, EngineUnavailableError, Json, good, rows_of
 from governance.sdk.configuration.levels import Level
 from governance.sdk.settings import ServiceSettings
 
@@ -28,8 +29,9 @@ Answered: TypeAlias = Callable[[Level, Sequence[Json]], Awaitable[bool]]
 class ConfigClient:
     """Asks for levels. It needs `session` before the first call."""
 
-    def __init__(self, settings: ServiceSettings, pool: AddressPool, instance_id: str) -> None:
+    def __init__(self, settings: ServiceSettings, pool: AddressPool, account: Account, instance_id: str) -> None:
         self.pool = pool
+        self._account = account
         self.session: aiohttp.ClientSession | None = None
         self._settings = settings
         self._path = f"/v1/{settings.project}/kie/kv"
@@ -42,9 +44,8 @@ class ConfigClient:
         if revision != _UNKNOWN:
             query.append(("wait", f"{max(1, round(self._settings.config_wait * 1000))}ms"))
             seconds += self._settings.config_wait
-        answer = await call(
-            self.session, self.pool, ("GET", self._path), query=query, headers=self._headers, seconds=seconds
-        )
+        asked = EngineCall(method="GET", path=self._path, query=query, headers=self._headers, seconds=seconds)
+        answer = await self._account.answer_to(self.session, self.pool, asked)
         if answer.status == 304:
             return revision, None
         if not good(answer).revision.isdigit() or not isinstance(answer.body.get("data"), list):

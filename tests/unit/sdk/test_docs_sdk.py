@@ -33,7 +33,7 @@ def setting_row(name: str) -> str:
     """The line of a setting in the table of settings."""
     default = FIELDS[name].default
     shown = ", ".join(default) if isinstance(default, tuple) else default
-    shown = "" if shown in (None, "") or shown is PydanticUndefined else f"`{_text(shown)}`"
+    shown = "" if shown in (None, PydanticUndefined) or not _text(shown) else f"`{_text(shown)}`"
     return f"| `{name}` | {shown} | {FIELDS[name].description} |"
 
 

@@ -171,9 +171,14 @@ def test_every_key_works_in_a_file_and_as_a_variable(field: str, tmp_path: Path)
         "config_addresses": "http://a:1",
         "config_wait": "7",
         "config_timeout": "7",
+        "account_cipher": "default",
+        "account_enabled": "false",
     }
     value = sample.get(field, "other")
     name = {} if field == "name" else {"name": "cart"}
+    # There is no half of an account.
+    other_half = {"account_name": "account_password", "account_password": "account_name"}
+    name |= {other_half[field]: "mine"} if field in other_half else {}
     wanted = getattr(ServiceSettings(**{**name, field: value}), field)  # type: ignore[arg-type]
     for key in KEYS[field]:
         given = f"{int(value) * 1000}" if key in MILLISECONDS else value

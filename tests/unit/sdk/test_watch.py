@@ -36,10 +36,11 @@ class Wanted:
 
 
 @contextlib.asynccontextmanager
-async def watching(*addresses: str) -> AsyncIterator[tuple[Watch, Wanted, Time]]:
-    settings, wanted, time = ServiceSettings(name="c", addresses=addresses), Wanted(), Time()
+async def watching(*addresses: str, **settings: object) -> AsyncIterator[tuple[Watch, Wanted, Time]]:
+    known = ServiceSettings(name="c", addresses=addresses, **settings)  # type: ignore[arg-type]
+    wanted, time = Wanted(), Time()
     async with aiohttp.ClientSession() as session:
-        client = CenterClient(settings, AddressPool(settings.addresses))
+        client = CenterClient(known, AddressPool(known.addresses))
         client.open_with(session)
         watch = Watch(client, wanted, lambda: wanted.queue.put_nowait("forgotten"))  # type: ignore[arg-type]
         async with running(watch.run("me", time.pause)):
@@ -114,3 +115,19 @@ async def test_the_next_address_is_followed_where_one_refuses() -> None:
             async with watching(dead, alive) as (_, wanted, time):
                 assert [await wanted.next(), await wanted.next()] == ["all", ("shop", "cart")]
                 assert time.pauses == []
+
+
+async def test_a_connection_that_is_refused_is_made_with_a_new_token() -> None:
+    tokens, seen = iter(("old", "new")), []
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.path == "/v4/token":
+            return web.json_response({"token": next(tokens)})
+        seen.append(request.headers["Authorization"])
+        return await saying(_EVENT)(request) if seen[-1] == "Bearer new" else web.Response(status=401)
+
+    account = {"account_name": "c", "account_password": "-"}
+    async with serving(handle) as address, watching(address, **account) as (_, wanted, time):
+        assert [await wanted.next(), await wanted.next()] == ["all", ("shop", "cart")]
+        assert time.pauses == []
+    assert seen == ["Bearer old", "Bearer new"]
