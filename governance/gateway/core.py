@@ -99,7 +99,8 @@ class Core:
             found = ipaddress.ip_address(address.partition("%")[0])
         except ValueError:
             return False
-        return any(found in network for network in self._trusted)
+        plain = getattr(found, "ipv4_mapped", None) or found
+        return any(plain in network for network in self._trusted)
 
     def admit(self, client: ClientConnection) -> bool:
         """Whether a client may come in."""

@@ -19,6 +19,11 @@ from tests.engine import eventually
 from tests.raw import connect, request
 
 MIB = 2**20
+UNDER_RULES = """
+rules:
+  servicecomb.matchGroup.all: "matches: [{apiPath: {prefix: /}}]"
+  servicecomb.bulkhead.all: "{maxConcurrentCalls: 100}"
+"""
 
 
 @pytest_asyncio.fixture
@@ -116,7 +121,10 @@ async def test_a_trusted_peer_is_believed(tmp_path: Path) -> None:
         assert headers["x-cse-canary"] == "gray"
 
 
-async def test_a_body_streams_both_ways_without_growth(session: aiohttp.ClientSession, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rules", ["", UNDER_RULES], ids=["straight", "under rules"])
+async def test_a_body_streams_both_ways_without_growth(
+    session: aiohttp.ClientSession, tmp_path: Path, rules: str
+) -> None:
     part = bytes(range(256)) * 4096
 
     async def echo(request: web.Request) -> web.StreamResponse:
@@ -133,7 +141,7 @@ async def test_a_body_streams_both_ways_without_growth(session: aiohttp.ClientSe
         for _ in range(100):
             yield part
 
-    async with server_of(echo) as url, running_gateway(tmp_path, to(url)) as gateway:
+    async with server_of(echo) as url, running_gateway(tmp_path, to(url) + rules) as gateway:
         before = _resident(gateway.pid)
         for headers in ({}, {"Content-Length": str(100 * MIB)}):
             async with session.post(f"{gateway.url}/", data=parts(), headers=headers) as answer:
@@ -181,7 +189,8 @@ async def test_a_reader_that_is_slow_holds_the_server_back(tmp_path: Path) -> No
             assert _resident(gateway.pid) - before < 20 * MIB
 
 
-async def test_a_websocket_passes(session: aiohttp.ClientSession, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rules", ["", UNDER_RULES], ids=["straight", "under rules"])
+async def test_a_websocket_passes(session: aiohttp.ClientSession, tmp_path: Path, rules: str) -> None:
     async def echo(request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse(protocols=["chat"])
         await socket.prepare(request)
@@ -189,7 +198,7 @@ async def test_a_websocket_passes(session: aiohttp.ClientSession, tmp_path: Path
             await socket.send_str(f"you said {message.data}")
         return socket
 
-    async with server_of(echo) as url, running_gateway(tmp_path, to(url)) as gateway:
+    async with server_of(echo) as url, running_gateway(tmp_path, to(url) + rules) as gateway:
         async with session.ws_connect(f"{gateway.url}/chat", protocols=["chat"]) as socket:
             assert socket.protocol == "chat"
             for text in ("hello", "x" * 200_000):

@@ -1,0 +1,65 @@
+"""What the connections of a gateway share: whom it trusts, what a change keeps, what is counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from governance.gateway.config import GatewayConfig, read_config
+from governance.gateway.core import Core
+from governance.gateway.metrics import BOUNDS, GatewayCollector, Tally
+
+
+def config(text: str) -> GatewayConfig:
+    """A configuration that is in order."""
+    found, problems = read_config(text)
+    assert found is not None, list(map(str, problems))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("address", "trusted"),
+    [
+        ("10.1.2.3", True),
+        ("::ffff:10.1.2.3", True),
+        ("fd00::1", True),
+        ("fe80::1%eth0", False),
+        ("11.1.2.3", False),
+        ("", False),
+        ("nonsense", False),
+    ],
+)
+def test_who_is_trusted(address: str, *, trusted: bool) -> None:
+    assert Core(config("trustedPeers: [10.0.0.0/8, 'fd00::/8']")).trusts(address) is trusted
+    assert not Core(config("routes: []")).trusts(address)
+
+
+def test_a_change_keeps_the_draws_of_what_stays() -> None:
+    both = "upstreams: {a: {addresses: ['http://x:1', 'http://x:2']}, b: {addresses: ['http://x:3']}}\n"
+    core = Core(config(both))
+    stays, changes = core.choice("a"), core.choice("b")
+    core.apply(config(both.replace("x:3", "x:4")))
+    assert core.choice("a") is stays
+    assert core.choice("b") is not changes
+    core.apply(config("routes: []"))
+    assert core.choice("a") is None
+
+
+def test_requests_and_their_times_are_counted_within_bounds() -> None:
+    core = Core(config("routes: []"))
+    for seconds in (0.0005, 0.001, 0.3, 99.0):
+        core.tally.count(None, None, 404, seconds)
+    families = {family.name: family for family in GatewayCollector(core).collect()}
+    [requests] = families["gateway_requests"].samples
+    assert (requests.labels, requests.value) == ({"route": "", "service": "", "version": "", "status": "404"}, 4)
+    buckets = {
+        sample.labels["le"]: sample.value
+        for sample in families["gateway_seconds"].samples
+        if sample.name == "gateway_seconds_bucket"
+    }
+    assert len(buckets) == len(BOUNDS) + 1
+    assert (buckets["0.001"], buckets["0.25"], buckets["0.5"], buckets["10.0"], buckets["+Inf"]) == (2, 2, 3, 3, 4)
+    tally = Tally()
+    for status in range(20_000):
+        tally.count(None, None, status, 0.1)
+    assert len(tally.requests) <= 10_001
+    assert sum(tally.requests.values()) == 20_000
