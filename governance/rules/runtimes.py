@@ -16,6 +16,7 @@ class Family(Enum):
     CHASSIS_3 = "Java Chassis 3"
     SPRING = "Spring Cloud Huawei"
     GO = "go-chassis"
+    PYTHON = "the SDK"
     OTHER = "other"
 
 
@@ -47,7 +48,14 @@ class Runtime:
             return Family.CHASSIS_3 if self.numbers >= (3,) else Family.CHASSIS_2
         if "springcloud" in name:
             return Family.SPRING
-        return Family.GO if "gochassis" in name else Family.OTHER
+        if "gochassis" in name:
+            return Family.GO
+        return Family.PYTHON if "waggle" in name else Family.OTHER
+
+    @property
+    def names_callers(self) -> bool:
+        """Whether a provider takes the caller's name for the `serviceName` of a request. Others know no name there."""
+        return self.family in (Family.SPRING, Family.PYTHON)
 
     def before(self, *version: int) -> bool:
         """Whether it is a Java Chassis older than a version; false where that is not known."""

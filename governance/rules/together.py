@@ -95,7 +95,7 @@ class Together:
             )
         for index, one in enumerate(group.matches):
             if one.service_name is not None and any(map(_at_provider, served)):
-                why = "a provider does not know the callee's name, so its policies of this name never apply"
+                why = "a provider of Java Chassis never matches this, one of Spring Cloud Huawei or in Python looks at its caller"
                 notes.warn(("matches", index, "serviceName"), Code.NO_CALLEE, why, "leave serviceName away")
 
     def _policy(self, policy: Policy, notes: Notes) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from governance.rules.check import Checked, check, rule_key
 from governance.rules.explain import Item, Process
 from governance.rules.marker import Request
-from governance.rules.runtimes import CHASSIS, Family, Runtime
+from governance.rules.runtimes import Family, Runtime
 from registry.catalog.records import Service
 from registry.catalog.versions import parse_version
 from registry.config.clients import Client, Kind, Selection, select
@@ -22,6 +22,7 @@ from registry.errors import ConfigError
 
 _MOST_VERSIONS = 5
 _UP = "UP"
+_KINDS = {Family.GO: Kind.GO, Family.PYTHON: Kind.PYTHON}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +181,6 @@ def _readers(
 
 def _kind(runtime: Runtime | None) -> Kind:
     """As what a service reads its items, by its framework."""
-    if runtime is None:
-        return Kind.JAVA
-    if runtime.family is Family.GO:
-        return Kind.GO
-    if runtime.family in CHASSIS:
-        return Kind.JAVA_2_7 if runtime.before(2, 8, 8) else Kind.JAVA
-    return Kind.PYTHON if "waggle" in runtime.name.casefold() else Kind.JAVA
+    if runtime is not None and runtime.before(2, 8, 8):
+        return Kind.JAVA_2_7
+    return _KINDS.get(runtime.family, Kind.JAVA) if runtime is not None else Kind.JAVA

@@ -91,8 +91,9 @@ def _drawn_otherwise(consumer: Process, routing: Routing[Target]) -> str:
 def explain_provider(
     provider: Process, consumer: Process, request: Request, operation: tuple[str, str] = ("", "")
 ) -> Side:
-    """What the callee does with the request. It does not know by which name it was called."""
-    asked = replace(request, service_name=None, source=consumer.name)
+    """What the callee does with the request. It does not know by which name it was called; some take the caller's for it."""
+    known = consumer.name if provider.runtime is not None and provider.runtime.names_callers else None
+    asked = replace(request, service_name=known, source=consumer.name)
     reads, own = _reads(provider, _OF_PROVIDER), OwnService(provider.name, provider.version)
     facts = {**consumer.facts, **_named(consumer)} if consumer.facts is not None else None
     (lists, listed), (policy, allowed) = explain_access(reads, facts), explain_security(reads, asked)

@@ -52,7 +52,7 @@ def _miss(name: str, part: Match, request: Request) -> str:
             return f"the path is {shown(request.path) or 'empty'}, asked for is {_asked(part.api_path)}"
         case "service_name":
             known = shown(request.service_name) if request.service_name is not None else "not known at the provider"
-            return f"the callee is {known}, asked for is {shown(part.service_name or '')}"
+            return f"serviceName is {known}, asked for is {shown(part.service_name or '')}"
         case "custom_matcher":
             return "a class of Java decides, which is not known here"
         case "source":

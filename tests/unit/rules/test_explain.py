@@ -98,7 +98,7 @@ def shares(routing: Routing[Instance]) -> dict[Fraction, list[str]]:
             Request(headers={"x": ""}),
             "the header x is empty, asked for is nothing",
         ),
-        ("matches: [{serviceName: other}]", "", Request(), "the callee is weather, asked for is other"),
+        ("matches: [{serviceName: other}]", "", Request(), "serviceName is weather, asked for is other"),
         (
             "matches: [{method: [PUT]}, {apiPath: {exact: /b}}]",
             "",
@@ -168,7 +168,22 @@ def test_the_provider_has_its_own_kinds_and_does_not_know_the_callee() -> None:
         ("circuitBreaker", "applies"),
         ("bulkhead", "applies"),
     ]
-    assert "the callee is not known at the provider" in provided(values).rules[0].why
+    assert "serviceName is not known at the provider" in provided(values).rules[0].why
+
+
+@pytest.mark.parametrize(
+    ("framework", "version", "verdict"),
+    [
+        ("waggle-python", "1.0", "applies"), ("springCloud", "1.11.5", "applies"),
+        ("servicecomb-java-chassis", "ServiceComb:2.7.9", "skipped"), ("servicecomb-java-chassis", "ServiceComb:3.2.1", "skipped"),
+    ],
+)  # fmt: skip
+def test_a_provider_that_takes_the_callers_name_is_explained_so(framework: str, version: str, verdict: str) -> None:
+    """Section 1.4."""
+    values = {f"{GROUP}b": "matches: [{serviceName: fusion}]", "servicecomb.rateLimiting.b": "{}"}
+    provider = Process("weather", "1.0.0", "w", items(values), {}, Runtime(framework, version))
+    side = explain_provider(provider, Process("fusion", "0.1", "w", (), {}), Request("/a"))
+    assert [str(one.verdict) for one in side.rules] == [verdict]
 
 
 def test_what_the_consumers_runtime_does_not_know_does_not_apply() -> None:
