@@ -16,7 +16,7 @@ from registry.api.service_center import ROUTES
 ROOT = Path(__file__).parents[2]
 ENGINE = sorted(path for path in (ROOT / "registry").rglob("*.py") if "cli" not in path.parts)
 EVERYTHING = sorted(path for name in ("registry", "governance") for path in (ROOT / name).rglob("*.py"))
-RESOURCES = {"public", "service", "service/schema", "config", "ops", "governance", "account", "role"}
+RESOURCES = {"public", "service", "service/schema", "config", "ops", "governance", "account", "role", "access", "self"}
 
 
 def _used(path: Path) -> Iterator[str]:
