@@ -166,21 +166,25 @@ def condition(known: Collection[Operator], *, folding: bool = False) -> Reader:
         if entries is None:
             return None
         operators: dict[Operator, str] = {}
-        fold, sound = None, True
+        fold, sound, hollow = None, True, False
         for name, inner in entries.items():
             place = (*path, name)
             if folding and name == "caseInsensitive":
                 fold = flag(inner, notes, place)
                 sound = sound and fold is not None
+            elif name in known and is_null(inner):
+                hollow = True
+                why = f"{name} has no value, so it matches nothing"
+                notes.warn(place, Code.NEVER_MATCHES, why, f'write {name}: "value"')
             elif name in known:
                 operators[Operator(name)] = pattern = text(inner, notes, place) or ""
                 sound = _check_pattern(Operator(name), pattern, notes, place) and sound
             else:
                 notes.error(place, Code.OPERATOR, f"{name[:100]} is no operator here", f"write {' or '.join(known)}")
                 sound = False
-        if not operators:
+        if not operators and not hollow:
             _empty(notes, path)
-        return Condition(operators, fold) if sound else None
+        return Condition({} if hollow else operators, fold) if sound else None
 
     return read
 

@@ -81,8 +81,9 @@ def _note_unknown(name: str, known: Collection[str], given: Collection[str], not
     """The name of a policy is its key's; Java puts it over the one in the text, so that one is no mistake."""
     if name in given or notes.full:  # to look for what may be meant takes time
         return
-    near = difflib.get_close_matches(name[:100], [*known], 1, 0.5)
-    instead = f"write {near[0]}" if near else f"known are {', '.join(known)}"
+    folded = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(name[:100].casefold(), [*folded], 1, 0.65)
+    instead = f"write {folded[near[0]]}" if near else f"known are {', '.join(known)}"
     notes.warn((*path, name), Code.UNKNOWN_FIELD, f"{name[:100]} is not known and has no effect", instead)
 
 

@@ -59,6 +59,13 @@ def test_operators(operator: Operator, pattern: str, holds: list[str], does_not:
     assert [text for text in does_not if condition.holds(text)] == []
 
 
+@pytest.mark.parametrize("operators", ["prefix: ", "exact: null", "contains: ~, prefix: /", "suffix: "])
+def test_an_operator_without_a_value_never_matches(operators: str) -> None:
+    """As for Java: else a rule that was not written to its end would be for all requests."""
+    group = _group(f"matches: [{{apiPath: {{{operators}}}}}]")
+    assert not any(group.holds(Request(path)) for path in ("", "/", "/a"))
+
+
 def test_all_operators_of_a_place_must_hold() -> None:
     group = _group("matches: [{apiPath: {prefix: /user, suffix: .do}}]")
     assert group.holds(Request("/user/a.do"))

@@ -227,6 +227,7 @@ WARNINGS: list[tuple[str, str, str, Code, tuple[Runtime, ...]]] = [
     ("traps: category of Spring", f"{SPRING_ACCESS}.white[0].category", "Property", Code.NEVER_MATCHES, ()),
     ("traps: no method", GROUP, "matches: [{method: []}]", Code.NEVER_MATCHES, ()),
     ("traps: operator is null", GROUP, "matches: [{headers: {a: }}]", Code.NEVER_MATCHES, ()),
+    ("traps: value of an operator is null", GROUP, "matches: [{apiPath: {prefix: }}]", Code.NEVER_MATCHES, ()),
     ("traps: operator is missing", GROUP, "matches: [{apiPath: {}}]", Code.NEVER_MATCHES, ()),
     ("traps: empty duration", RETRY, "waitDuration: ''", Code.NO_EFFECT, ()),
     ("traps: empty size", BREAKER, "slidingWindowSize: ''", Code.NO_EFFECT, ()),
@@ -288,6 +289,21 @@ def test_what_becomes_of_calls_with_an_operator_that_is_not_known_is_said() -> N
     assert ["matches more than it says" in one.why for one in beside] == [True]
     newer = check(ROUTE, _header("a: {regex: b}"), [CHASSIS_3]).problems
     assert ["never matches" in one.why for one in newer] == [True]
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "instead"),
+    [
+        (RETRY, "maxAttemps: 1", "write maxAttempts"), (RETRY, "MAXATTEMPTS: 1", "write maxAttempts"),
+        (GROUP, "matches: [{path: {prefix: /}}]", "write apiPath"),
+        (GROUP, "matches: [{uri: {prefix: /}}]", "known are name, apiPath, method,"),
+    ],
+)  # fmt: skip
+def test_what_may_be_meant_by_a_field_is_said(key: str, text: str, instead: str) -> None:
+    """Section 1.1: the path of a request is not called uri in a rule, and it is not its queries either."""
+    (problem,) = check(key, text).problems
+    assert problem.code is Code.UNKNOWN_FIELD
+    assert problem.instead.startswith(instead)
 
 
 def test_the_portable_form_is_right_for_all() -> None:
