@@ -1,7 +1,7 @@
 """What becomes of calls to services that are released under a bound: counted here, told to the engine, which judges by it.
 
 Of all other calls nothing is counted. A report never holds up a call: it is made every two seconds, where there is something new, and what
-cannot be told is dropped after half a minute.
+cannot be told is dropped after half a minute. See docs/decisions/006-consumers-judge.md.
 """
 
 from __future__ import annotations
