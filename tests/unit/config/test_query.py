@@ -53,12 +53,12 @@ def test_prefixes_and_exact_keys(text: str, key: str) -> None:
 def test_a_pattern_cannot_take_long() -> None:
     """The worst patterns that fit against the longest key: the naive way would take for ever."""
     key = "a" * 2047 + "b"
-    started = time.perf_counter()
+    started = time.process_time()
     for pattern in ("a*" * 58 + "c", "*a" * 58 + "*", "*" * 117):
         fits = key_test(f"wildcard({pattern})")
         for _ in range(100):
             fits(key)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.fixture

@@ -81,29 +81,29 @@ _LAUGHS = "".join(f'<!ENTITY {b} "{f"&{a};" * 50}">' for a, b in zip("abcdefg", 
     ],
 )
 def test_xml_may_not_define_entities(value: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(ParseError, match="DOCTYPE"):
         check_value("xml", value)
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 def test_a_small_yaml_that_means_gigabytes_is_refused_at_once() -> None:
     levels = "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(ParseError):
         check_value("yaml", f"a: &a [x, x, x, x, x, x, x, x, x]\n{levels}")
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? ", "<a>", "[a]\n", "\\\n", "&a ", '{"a":'])
 @pytest.mark.parametrize("value_type", VALUE_TYPES)
 def test_deep_and_long_values_are_no_defect(value_type: str, opening: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     try:
         check_value(value_type, opening * 3000)
     except ParseError as error:
         assert error.why
-    assert time.perf_counter() - begun < 10
+    assert time.process_time() - begun < 10
 
 
 _PIECES = st.sampled_from(

@@ -93,10 +93,10 @@ def test_what_does_not_parse_is_told_with_its_place(text: str, where: str, why: 
     ids=["many aliases", "aliases of nothing", "a long key over many children", "51 aliases", "deep"],
 )
 def test_a_small_text_that_means_very_much_is_refused_soon(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ParseError):
         flatten_yaml(text)
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
 
 
 @given(st.text(st.sampled_from("ab01:-[]{}&*!|>'\"#%<~.,? \n\t"), max_size=60))
