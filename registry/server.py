@@ -25,6 +25,7 @@ from registry.api.call import SERVER, Call, Reply
 from registry.api.config import config_routes
 from registry.api.config_center import config_center_routes
 from registry.api.connection import HotServer
+from registry.api.door import Door
 from registry.api.events import EventStreams
 from registry.api.explain import explain_routes
 from registry.api.gate import Gate
@@ -34,7 +35,7 @@ from registry.api.kie.hot import HotConfig
 from registry.api.kie.polling import Pollers
 from registry.api.metrics import Metrics, Sources
 from registry.api.objects import object_routes
-from registry.api.operations import operation_routes
+from registry.api.operations import operation_routes, read_by
 from registry.api.outcomes import outcome_routes
 from registry.api.service_center import ROUTES
 from registry.api.watch import Watchers
@@ -114,12 +115,18 @@ class Server:
             *access_routes(SigningIn(settings.token_rate, settings.trusted_proxies)),
             *outcome_routes(Judge(self.engine)),
         )
-        routes = (*protocols, *operation_routes(metrics.show, protocols))
+        readers = {
+            "/metrics": settings.metrics_access,
+            "/openapi.json": settings.openapi_access,
+            "/v4/:project/admin/dump": settings.dump_access,
+        }
+        routes = read_by((*protocols, *operation_routes(metrics.show, protocols)), readers)
         limits = {name: getattr(settings, name) for name in _BODY_LIMITS}
-        self._gate = Gate(self.engine, routes, self, body_limits=limits, timeout=settings.request_timeout)
+        door = Door(self.engine)
+        self._gate = Gate(self.engine, routes, self, door, body_limits=limits, timeout=settings.request_timeout)
         self._gate.learn = self.hot.learn
         self._gate.observe = metrics.observe
-        self.engine.on_tick += [self.hot.tick, self._http.sweep, Collector().tick]
+        self.engine.on_tick += [door.tick, self.hot.tick, self._http.sweep, Collector().tick]
 
     async def poll(self, call: Call, topic: Topic, seconds: float) -> bool:
         """A long poll; whether a change ended it."""

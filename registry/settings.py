@@ -38,6 +38,9 @@ _NOT_SETTINGS = frozenset(("WAGGLE_CONFIG", "WAGGLE_ENGINE", "WAGGLE_PASSWORD"))
 _KUBERNETES = re.compile(r"SERVICE_(HOST|PORT\w*)|PORT_\d+_(TCP|UDP|SCTP)\w*")
 _TOML_KEY = re.compile(r"""\s*+\[?\s*+["']?(\w+)["']?\s*[].=]""")
 
+Readers = Literal["everyone", "accounts", "operators", "nobody"]
+"""Whoever asks; whoever has a token; whoever may `ops`; nobody, whether access control is on or not."""
+
 
 class SettingsError(Exception):
     """A setting that cannot be used; the text names it, its source, and what is allowed."""
@@ -106,6 +109,9 @@ class Settings(BaseModel):
     access: Literal["off", "observe", "enforce"] = Field(
         "off", description="Access control of a new data folder; later it is switched by `waggle access`."
     )
+    metrics_access: Readers = Field("everyone", description="Who may read /metrics while access control is on.")
+    openapi_access: Readers = Field("everyone", description="Who may read /openapi.json while access control is on.")
+    dump_access: Readers = Field("operators", description="Who may read the dump while access control is on.")
     token_rate: Count = Field(300, description="Most tries to sign in from one address in a minute.")
     trusted_proxies: Networks = Field(
         (), description="Proxies whose X-Forwarded-For says where a sign-in comes from, as addresses or networks."

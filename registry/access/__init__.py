@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from registry.access.accounts import Accounts
+from registry.access.callers import Callers
 from registry.access.keys import Keys
 from registry.access.lockout import Lockouts
 from registry.access.permissions import Labels, Need, allows, grants
@@ -37,6 +38,7 @@ class Access:
         self.roles = Roles(self.state, new_id, quota_roles)
         self.keys = Keys(self.state)
         self.lockouts = Lockouts()
+        self.callers = Callers()
         self._verified: dict[str, Identity] = {}
 
     @property
@@ -78,16 +80,16 @@ class Access:
     def verify(self, header: str, now: int) -> Identity:
         """Who an Authorization header says is asking. Raises 401204, 401201, 401205, 401206.
 
-        What a header has proven is remembered until it ends; whether its account is still there is asked each time.
+        What a token has proven is remembered until it ends; whether its account is still there is asked each time.
         """
-        seconds = now // 1000
-        identity = self._verified.get(header)
+        seconds, token = now // 1000, token_of(header)
+        identity = self._verified.get(token)
         if identity is None or identity.expires <= seconds:
-            self._verified.pop(header, None)
-            identity = read(token_of(header), self.keys.private, seconds)
+            self._verified.pop(token, None)
+            identity = read(token, self.keys.private, seconds)
             if len(self._verified) >= _MOST_VERIFIED:
                 self._verified.clear()
-            self._verified[header] = identity
+            self._verified[token] = identity
         if identity.account != ROOT and self.accounts.find(identity.account) is None:
             raise RegistryError(401206, f"account [{identity.account}] is deleted")
         return identity

@@ -51,7 +51,7 @@ class Scope:
         if not (self.applications or self.environments):
             return True
         return any(
-            (not self.applications or of.get("appId") in self.applications)
+            (not self.applications or (of.get("appId") or of.get("app")) in self.applications)
             and (not self.environments or of.get("environment", "") in self.environments)
             for of in labels
         )

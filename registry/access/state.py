@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias, TypeVar
 
@@ -25,6 +26,7 @@ class State:
         self.keys: dict[str, SigningKey] = {}
         self.switch = Switch()
         self.version = 0
+        self.on_change: list[Callable[[], None]] = []
 
     def put(self, before: Kept | None, after: Kept | None, now: int) -> None:
         """Let `before` give way to `after` and note the change; `now` is the wall clock in milliseconds."""
@@ -46,6 +48,8 @@ class State:
                 _exchange(self.keys, record.key_id, record if after else None)
             case Switch():
                 self.switch = record if after else Switch()
+        for tell in self.on_change:
+            tell()
 
     def restore(self, revision: int, path: str, body: bytes | None) -> None:
         """Replay one event of the journal. Raises `ValueError`, `KeyError` or `TypeError` for a body that is no record."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 import orjson
 
 from registry import __version__
+from registry.access.permissions import sees
 from registry.errors import invalid
 from registry.tenancy import tenant_name
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from registry.access import Identity
+    from registry.access.permissions import Labels
+    from registry.api.door.verdicts import Verdict
     from registry.api.shapes import Rule, Shape
     from registry.config.state import Topic
     from registry.engine import Engine
@@ -89,6 +92,12 @@ class Call:
     body: bytes = b""
     listeners: Listeners | None = None
     identity: Identity | None = None
+    granted: Sequence[Labels] | None = None
+    verdict: Verdict | None = None
+
+    def sees(self, labels: Labels, *, exact: bool = False) -> bool:
+        """Whether a list may show what has these labels to whoever asks; with `granted` nothing, it shows all."""
+        return self.granted is None or sees(self.granted, labels, exact=exact)
 
     @property
     def query(self) -> dict[str, str]:
@@ -169,7 +178,7 @@ class Route:
     puts a refusal into the words of the route's protocol. For the API's description: `parameters` beside those that the path names, the
     `body` and a `sample` of one that is accepted, the content type of a success, which is `EMPTY`'s where there is nothing to say, whether
     JSON is `listed`, and `failures`, statuses that only this route has. `needs_access`: there is no such
-    route while access control is off.
+    route while access control is off. `verb`: what it does, where its method says something else.
     """
 
     method: str
@@ -186,6 +195,7 @@ class Route:
     listed: bool = False
     failures: Mapping[int, str] = field(default_factory=dict)
     needs_access: bool = False
+    verb: str = ""
 
     @property
     def name(self) -> str:

@@ -68,6 +68,7 @@ def explain_routes() -> Sequence[Route]:
             body=EXPLAIN,
             sample=_SAMPLE,
             refused=in_our_words,
+            verb="get",
         ),
     )
 

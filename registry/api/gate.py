@@ -11,13 +11,14 @@ import re
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 import structlog
 from aiohttp import HttpVersion11, web
 
-from registry.access import Mode, Need
-from registry.access.permissions import VERBS
+from registry.access import Mode
 from registry.api.call import SERVER, Call, Listeners, Reply, Route, Tenancy, json_reply
 from registry.api.router import Router, params_of
 from registry.engine import Engine
@@ -42,6 +43,16 @@ log = structlog.get_logger(__name__)
 Observer = Callable[[str, int, str, str, float], None]
 
 
+class Keeper(Protocol):
+    """Who is asked about every request while access control is on: registry/api/door."""
+
+    def refuses_unheard(self, call: Call) -> Reply | None: ...
+
+    def admit(self, call: Call) -> Reply | None: ...
+
+    def inside(self, call: Call) -> AbstractContextManager[None]: ...
+
+
 class Gate:
     """The handler of all ports. `body_limits` are bytes by the name of their setting; `timeout` is seconds for a whole body."""
 
@@ -50,6 +61,7 @@ class Gate:
         engine: Engine,
         routes: Sequence[Route],
         listeners: Listeners,
+        door: Keeper,
         *,
         body_limits: Mapping[str, int],
         timeout: float,
@@ -59,6 +71,7 @@ class Gate:
         self._listeners = listeners
         self._body_limits = body_limits
         self._timeout = timeout
+        self._door = door
         self.learn: Callable[[Call, Reply], None] = lambda _call, _reply: None
         self.observe: Observer = lambda _method, _status, _api, _domain, _seconds: None
 
@@ -110,25 +123,12 @@ class Gate:
             return {}
         return routes
 
-    def _admit(self, call: Call) -> None:
-        """Find out who asks, where that counts. Raises what they must be refused with. Protocol: section 14."""
-        access, route = self._engine.access, call.route
-        need = Need(route.resource, VERBS[route.method])
-        if route.resource == "public" or not access.enforces(need):
-            return
-        call.identity = access.verify(call.header("Authorization"), self._engine.now())
-        refusal = access.permit(call.identity, need)
-        if refusal is not None:
-            raise refusal
-
     async def _serve(self, call: Call) -> Reply | web.StreamResponse:
         started, domain = time.perf_counter(), "default"
         reply: Reply | web.StreamResponse
         try:
             domain = call.header("X-Domain-Name") or domain
-            self._admit(call)
-            call.body = await self._read_body(call.request, self._body_limits[call.route.body_limit])
-            reply = await call.route.handler(call)
+            reply = await (self._open(call) if self._engine.access.mode is Mode.OFF else self._through_door(call))
             if isinstance(reply, Reply):
                 self.learn(call, reply)
         except Refusal as error:
@@ -142,6 +142,23 @@ class Gate:
             self._engine.alarms.activate(INTERNAL, f"{call.request.method} {call.route.path}")
         self.observe(call.request.method, reply.status, call.route.name, domain, time.perf_counter() - started)
         return reply
+
+    async def _open(self, call: Call) -> Reply | web.StreamResponse:
+        call.body = await self._read_body(call.request, self._body_limits[call.route.body_limit])
+        with self._door.inside(call):
+            return await call.route.handler(call)
+
+    async def _through_door(self, call: Call) -> Reply | web.StreamResponse:
+        """Ask the door before the body is read, and once more when it is there: what a request is about may be in it."""
+        door = self._door
+        refused = door.refuses_unheard(call)
+        if refused is None:
+            call.body = await self._read_body(call.request, self._body_limits[call.route.body_limit])
+            refused = door.admit(call)
+        if refused is not None:
+            return refused
+        with door.inside(call):
+            return await call.route.handler(call)
 
     async def _read_body(self, request: web.BaseRequest, limit: int) -> bytes:
         if not request.can_read_body:

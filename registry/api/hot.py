@@ -27,6 +27,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
+from registry.access import Mode
 from registry.api.call import EMPTY, Call, Reply, Tenancy
 from registry.api.gate import COMPRESSED_FROM, accepts_gzip, error_reply, gzip
 from registry.api.repeats import Beat, Beats, Find, Found, Repeat
@@ -35,6 +36,7 @@ from registry.catalog.leases import Lease
 from registry.errors import RegistryError
 
 if TYPE_CHECKING:
+    from registry.api.door.verdicts import Verdict
     from registry.engine import Engine
 
 Wire = tuple[bytes, ...]
@@ -48,6 +50,7 @@ _PLAIN_HEADERS = frozenset(
 _LONGEST_HEAD = 4096
 _MOST_HEADS = 20000
 _BYTES_AN_ENTRY = 1024
+_REVISION = re.compile(rb"(?<=[?&]revision=)-?[0-9]{1,18}(?=[& ])")
 _CONTROL = re.compile(rb"[\x00-\x08\n-\x1f\x7f]")
 _LEARNED = frozenset((instances.heartbeat, instances.heartbeats, instances.register, discovery.find))
 
@@ -61,6 +64,8 @@ class Asker(Protocol):
     def remote(self) -> str: ...
 
     def answer_later(self, answer: Wire) -> None: ...
+
+    def cut(self) -> None: ...
 
 
 class Chapter(Protocol):
@@ -78,7 +83,7 @@ class Chapter(Protocol):
 class Head:
     """What matters of a header block: who asks, how long the body is, whether the answer may be compressed, and the body's media type.
 
-    `accept` is what the client accepts, where it says so.
+    `accept` is what the client accepts, `authorization` its credentials, where it says so.
     """
 
     caller: tuple[bytes, bytes]
@@ -86,6 +91,7 @@ class Head:
     gzip: bool
     content_type: bytes = b""
     accept: bytes = b""
+    authorization: bytes = b""
 
 
 class HotPath:
@@ -105,6 +111,12 @@ class HotPath:
         self._body_lines: set[bytes] = set()
         self._owners: dict[tuple[bytes, bytes], tuple[str, str]] = {}
         self._bytes = 0
+        self._verdicts: dict[bytes, dict[tuple[bytes, ...], Verdict]] = {}
+        self._passes: dict[bytes, Verdict] = {}
+        self._decided = 0
+        self.verdict: Verdict | None = None
+        self.answer: Callable[[bytes, Asker], Wire | None] = self._answer_open
+        engine.access.state.on_change.append(self._guard)
         self.config: Chapter | None = None
         self.date = b""
         self._empty = self.wire(EMPTY)
@@ -115,13 +127,76 @@ class HotPath:
     def entries(self) -> int:
         """How many answers are remembered."""
         own = len(self._repeats) + len(self._beats) + len(self._finds) + len(self._bodies) + len(self._owners)
+        own += self._decided
         return own + (self.config.entries if self.config is not None else 0)
 
     def tick(self) -> None:
         """Bring the Date header up to date: call it at least once a second."""
         self.date = f"Date: {formatdate(usegmt=True)}\r\n".encode()
 
-    def answer(self, data: bytes, asker: Asker) -> Wire | None:
+    def _guard(self) -> None:
+        """While access control is on, whatever is answered needs a decision that the long way has made, and that still holds."""
+        if self._engine.access.mode is Mode.OFF:
+            self.answer = self._answer_open
+        else:
+            self.answer = self._answer_guarded
+        self._forget_verdicts()
+
+    def _forget_verdicts(self) -> None:
+        self._decided = 0
+        self._verdicts.clear()
+        self._passes.clear()
+
+    def _answer_guarded(self, data: bytes, asker: Asker) -> Wire | None:
+        """As `_answer_open`, to whoever sent these bytes, or this line with these credentials, before and may still be answered."""
+        verdict = self._passes.get(data) or self._verdict_on(data)
+        if verdict is None:
+            return None
+        if not verdict.stands():
+            self._passes.pop(data, None)
+            return None
+        self.verdict = verdict
+        try:
+            answer = self._answer_open(data, asker)
+        finally:
+            self.verdict = None
+        if answer is not None:
+            verdict.note(asker.remote)
+        if data in self._repeats:
+            self._passes[data] = verdict
+        else:
+            self._passes.pop(data, None)
+        return answer
+
+    def _verdict_on(self, data: bytes) -> Verdict | None:
+        """What was decided on a request of this line, body (where it counts) and caller."""
+        end, split = data.find(b"\r\n"), data.find(b"\r\n\r\n") + 4
+        head = self.head(data[end:split]) if split > 3 else None
+        if head is None:
+            return None
+        known = self._verdicts.get(stem_of(data[:end]))
+        if known is None:
+            return None
+        who = (head.authorization, *head.caller)
+        return known.get((*who, b"")) or known.get((*who, data[split:]))
+
+    def learn_verdict(self, call: Call) -> None:
+        """Remember what was decided on a request, where the same is decided whenever it comes again."""
+        verdict = call.verdict
+        if verdict is None or not verdict.repeatable or verdict.refused:
+            return
+        names = ("Authorization", "X-Domain-Name", "X-ConsumerId")
+        who = tuple(call.header(name).encode("utf-8", "surrogateescape") for name in names)
+        body = call.body if call.route.handler is instances.heartbeats else b""
+        self._make_room(len(body) + len(who[0]))
+        self._decided += 1
+        self._verdicts.setdefault(stem_of(line_of(call)), {})[(*who, body)] = verdict
+
+    def author(self, asker: Asker) -> str:
+        """Who asks, for the audit log: as `Call.author`."""
+        return f"{self.verdict.author if self.verdict is not None else ''}{asker.remote}"
+
+    def _answer_open(self, data: bytes, asker: Asker) -> Wire | None:
         """The answer to a request that is known; nothing, if it must take the long way; or `LATER`, to be given to the asker."""
         repeat = self._repeats.get(data)
         if repeat is not None:
@@ -190,7 +265,7 @@ class HotPath:
     def _register(self, data: bytes, owner: tuple[str, str], body: bytes, asker: Asker) -> Wire:
         self.served["register"] += 1
         try:
-            name, stored = self._engine.begin(instances.registration(self._engine, *owner, body), asker.remote)
+            name, stored = self._engine.begin(instances.registration(self._engine, *owner, body), self.author(asker))
         except RegistryError as error:
             return self.dated(error_reply(error))
         reply = instances.registered(name)
@@ -242,6 +317,7 @@ class HotPath:
             self.config.learn(call)
         if handler not in _LEARNED or call.route.tenancy is not Tenancy.V4:
             return
+        self.learn_verdict(call)
         line = line_of(call)
         self._make_room(len(line) + len(call.body))
         domain = call.header("X-Domain-Name").encode("utf-8", "surrogateescape")
@@ -265,6 +341,7 @@ class HotPath:
             self._bodies.clear()
             self._body_lines.clear()
             self._owners.clear()
+            self._forget_verdicts()
 
     def _learn_beat(self, call: Call, line: bytes, domain: bytes) -> None:
         catalog = call.engine.catalog
@@ -324,6 +401,11 @@ def _may_be_whole(data: bytes) -> bool:
     return split >= 0 and (split + 4 == len(data) or data.startswith((b"PUT", b"POST")))
 
 
+def stem_of(line: bytes) -> bytes:
+    """A request's line without the revision that its client has, which changes from poll to poll and decides nothing."""
+    return _REVISION.sub(b"", line) if b"revision=" in line else line
+
+
 def line_of(call: Call) -> bytes:
     """The request's line as it came."""
     return f"{call.request.method} {call.request.raw_path} HTTP/1.1".encode("utf-8", "surrogateescape")
@@ -352,4 +434,5 @@ def parse_head(block: bytes) -> Head | None:
         accepts_gzip(facts.get(b"accept-encoding", b"").decode("latin-1")),
         facts.get(b"content-type", b""),
         facts.get(b"accept", b""),
+        facts.get(b"authorization", b""),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -14,6 +15,7 @@ _EVENTS = (
     Parameter("service", "only events of this service"),
     Parameter("after", "resume after the event of this id, as Last-Event-ID does"),
 )
+_READERS = {"everyone": "public", "accounts": "self", "operators": "ops"}
 
 
 async def ready(call: Call) -> Reply:
@@ -31,6 +33,12 @@ async def events(call: Call) -> web.StreamResponse:
     return await call.listeners.events(call)
 
 
+def read_by(routes: Sequence[Route], readers: Mapping[str, str]) -> Sequence[Route]:
+    """The routes, those of these paths for their readers: `everyone`, `accounts`, `operators`, or `nobody`, who finds no such route."""
+    chosen = [(route, readers.get(route.path, "")) for route in routes]
+    return [replace(route, resource=_READERS[who]) if who else route for route, who in chosen if who != "nobody"]
+
+
 def operation_routes(metrics: Handler, described: Sequence[Route]) -> tuple[Route, ...]:
     """The table of routes of this module; `described` are the other routes, for /openapi.json."""
 
@@ -40,12 +48,13 @@ def operation_routes(metrics: Handler, described: Sequence[Route]) -> tuple[Rout
 
     def row(path: str, handler: Handler, tenancy: Tenancy = Tenancy.NONE, **more: object) -> Route:
         about = (handler.__doc__ or "").strip().splitlines()[0]
-        return Route("GET", path, handler, "public", about, tenancy, **more)  # type: ignore[arg-type]
+        options = {"resource": "public", **more}
+        return Route("GET", path, handler, about=about, tenancy=tenancy, **options)  # type: ignore[arg-type]
 
     routes = (
         row("/health/ready", ready, failures={503: "Not ready: see reason"}),
         row("/metrics", metrics, answers=TEXT_TYPE),
         row("/openapi.json", openapi),
-        row("/waggle/v1/events", events, Tenancy.QUERY, parameters=_EVENTS, answers=EVENTS_TYPE),
+        row("/waggle/v1/events", events, Tenancy.QUERY, parameters=_EVENTS, answers=EVENTS_TYPE, resource="service"),
     )
     return routes

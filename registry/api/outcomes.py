@@ -86,6 +86,7 @@ def outcome_routes(judge: Judge) -> Sequence[Route]:
         body=REPORT,
         sample=_SAMPLE,
         failures=failures,
+        verb="update",
     )
     return (row,)
 

@@ -78,6 +78,11 @@ class Service:
         return orjson.dumps({"service": self.document, "tags": self.tags})
 
     @property
+    def labels(self) -> Mapping[str, str]:
+        """What permissions name it by. Protocol: section 14.7."""
+        return {"environment": self.key.environment, "appId": self.key.app, "serviceName": self.key.name}
+
+    @property
     def crosses_apps(self) -> bool:
         """Whether consumers of other applications may find it."""
         return self.properties.get("allowCrossApp", "").lower() == "true"

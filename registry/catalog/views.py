@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from registry.catalog.dependencies import DependencyGraph
@@ -75,10 +75,12 @@ class Views:
         services = self._services.list(tenant_name, with_shared=with_shared)
         return sum(len(tenant.instances_of(service.service_id)) for service in services)
 
-    def apps(self, tenant: str, environment: str, *, with_shared: bool) -> Sequence[str]:
-        """The applications that have services in exactly this environment."""
+    def apps(
+        self, tenant: str, environment: str, *, with_shared: bool, sees: Callable[[Service], bool]
+    ) -> Sequence[str]:
+        """The applications that have services in exactly this environment, of those that whoever asks `sees`."""
         services = self._services.list(tenant, with_shared=with_shared)
-        return sorted({service.key.app for service in services if service.key.environment == environment})
+        return sorted({one.key.app for one in services if one.key.environment == environment and sees(one)})
 
     def relations(
         self, tenant: str, *, with_shared: bool

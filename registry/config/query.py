@@ -45,16 +45,20 @@ def find(state: State, query: Query, chosen: Chosen | None = None) -> Sequence[K
     ]
 
 
-def answer(state: State, query: Query, chosen: Chosen | None = None) -> bytes:
+def answer(
+    state: State, query: Query, chosen: Chosen | None = None, sees: Callable[[KeyValue], bool] | None = None
+) -> bytes:
     """The JSON body that answers a query."""
-    return listed(state, query, chosen).body
+    return listed(state, query, chosen, sees).body
 
 
-def listed(state: State, query: Query, chosen: Chosen | None = None) -> Listing:
-    """The items that answer a query, with the JSON body that lists them."""
-    if query.plain:
+def listed(
+    state: State, query: Query, chosen: Chosen | None = None, sees: Callable[[KeyValue], bool] | None = None
+) -> Listing:
+    """The items that answer a query, with the JSON body that lists them; `sees` is given where not everything may be shown."""
+    if query.plain and sees is None:
         return _seen(state, query.topic, chosen)
-    found = find(state, query, chosen)
+    found = [item for item in find(state, query, chosen) if sees is None or sees(item)]
     page = found[query.offset : query.offset + query.limit] if query.limit else found
     return Listing(page, list_body(len(found), page))
 

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from registry.access import Mode
 from registry.api.gate import error_reply
 from registry.api.hot import LATER, line_of
 from registry.api.kie import shapes
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from registry.api.call import Call
+    from registry.api.door.verdicts import Verdict
     from registry.api.hot import Asker, Head, HotPath, Wire
     from registry.api.kie.polling import Pollers
     from registry.engine import Engine
@@ -68,6 +70,7 @@ class HotConfig:
         line = line_of(call)
         if call.route.path != _PATH or len(line) > _LONGEST_LINE:
             return
+        self._hot.learn_verdict(call)
         if self.entries >= self._size:
             self._lists.clear()
             self._creates.clear()
@@ -110,8 +113,12 @@ class HotConfig:
             self._hot.served["config-list"] += 1
             return self._dated(self._unchanged)
 
+        verdict = self._hot.verdict
+
         def tell(changed: bool) -> None:
-            if changed:
+            if not self._may_stay(verdict):
+                asker.cut()
+            elif changed:
                 self._give_when_stored(topic, head, asker)
             else:
                 asker.answer_later(self._dated(self._unchanged))
@@ -125,6 +132,12 @@ class HotConfig:
         asker.when_lost = lambda: self._pollers.leave(wait)
         self._hot.served["config-poll"] += 1
         return LATER
+
+    def _may_stay(self, verdict: Verdict | None) -> bool:
+        """Whether one who has waited may be answered still: access may have been turned on, or taken from it."""
+        if self._engine.access.mode is Mode.OFF:
+            return True
+        return verdict is not None and verdict.still_holds()
 
     def _give_when_stored(self, topic: Topic, head: Head, asker: Asker) -> None:
         """Look, and answer once what was seen is stored; where it was taken back, look again."""
@@ -169,10 +182,10 @@ class HotConfig:
         return self._create(tenant, head, body, asker)
 
     def _create(self, tenant: str, head: Head, body: bytes, asker: Asker) -> Wire | None:
-        engine = self._engine
+        engine, author = self._engine, self._hot.author(asker)
         try:
             draft = shapes.draft_of(decode(shapes.KEY_VALUE, parse(body)))
-            created, stored = engine.begin(lambda: engine.config.keys.create(tenant, draft, engine.now()), asker.remote)
+            created, stored = engine.begin(lambda: engine.config.keys.create(tenant, draft, engine.now()), author)
         except Refusal:
             return None  # the long way says why
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import orjson
 
@@ -108,8 +109,13 @@ async def _listed(call: Call, query: Query) -> Reply:
     state = call.engine.config.state
     place = Place(call.tenant, call.address, call.header(INSTANCE), dict(query.topic.labels))
     choice = Choice(call.engine.catalog, place)
-    revision, body = await call.engine.read(lambda: (state.revision(call.tenant), answer(state, query, choice)))
+    sees = None if call.granted is None else partial(_sees, call)
+    revision, body = await call.engine.read(lambda: (state.revision(call.tenant), answer(state, query, choice, sees)))
     return listed(revision, body)
+
+
+def _sees(call: Call, item: KeyValue) -> bool:
+    return call.sees(item.draft.labels, exact=True)
 
 
 def listed(revision: int, body: bytes) -> Reply:

@@ -211,6 +211,7 @@ _ONLY_V4 = (
         Parameter("type", "query", required=True),
         parameters.CONSUMER_ID,
         body=shapes.BATCH_FIND,
+        verb="get",
         sample={"services": [{"service": {"appId": "default", "serviceName": "demo"}}]},
     ),
     _done(

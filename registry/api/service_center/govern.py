@@ -33,7 +33,8 @@ async def details(call: Call) -> Reply:
     selection = Selection(
         query.get("appId", ""), query.get("serviceName", ""), query.get("env", ""), properties, with_shared
     )
-    chosen = call.engine.catalog.views.select(call.tenant, selection)
+    found = call.engine.catalog.views.select(call.tenant, selection)
+    chosen = [service for service in found if call.sees(service.labels)]
     shown = [_detail(call, service, options, count_only=count_only) for service in chosen]
     return json_reply({**({"allServicesDetail": shown} if shown else {}), **statistics})
 
@@ -61,7 +62,10 @@ async def statistics(call: Call) -> Reply:
 async def apps(call: Call) -> Reply:
     """GET govern/apps."""
     environment = checked(shapes.ENVIRONMENT_RULE, "GetAppsRequest.Environment", call.query.get("env", ""))
-    found = call.engine.catalog.views.apps(call.tenant, environment, with_shared=flag(call, "withShared"))
+    with_shared = flag(call, "withShared")
+    found = call.engine.catalog.views.apps(
+        call.tenant, environment, with_shared=with_shared, sees=lambda service: call.sees(service.labels)
+    )
     return json_reply({"appIds": found} if found else {})
 
 

@@ -55,7 +55,8 @@ async def _register_belongings(call: Call, name: str, given: Mapping[str, object
 @of_stored
 async def list_all(call: Call) -> Reply:
     """GET microservices."""
-    services = call.engine.catalog.services.list(call.tenant, with_shared=flag(call, "withShared"))
+    found = call.engine.catalog.services.list(call.tenant, with_shared=flag(call, "withShared"))
+    services = [service for service in found if call.sees(service.labels)]
     return json_reply({"services": [service.document for service in services]} if services else {})
 
 
