@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from governance.invocation.live import LiveRules
+from governance.rules.check import check
 from governance.rules.selection import OwnService
 from governance.sdk import Session
 from governance.sdk.server import Inbound, governed
@@ -26,12 +27,13 @@ _ROUTES = (
     "[{precedence: 1, route: [{weight: 100, tags: {version: 2.0.0}}]}]",
     "[{match: {headers: {type: {exact: gray}}}, route: [{weight: 100, tags: {version: 2.0.0}}]}]",
 )
+_WRONG = "{maxAttempts: 500ms}"
 _CONSUMER: Mapping[str, Sequence[str]] = {
     "matchGroup.all": _GROUPS,
     "routeRule.cart": _ROUTES,
     "globalRouteRule": _ROUTES,
-    "retry.all": ("{maxAttempts: 1}", "{maxAttempts: 3, waitDuration: 5}", "{maxAttempts: 500ms}"),
-    "instanceIsolation.all": ("{minimumNumberOfCalls: 5}", "{slidingWindowType: count, slidingWindowSize: 10}"),
+    "retry.all": ("{maxAttempts: 1}", "{maxAttempts: 3, waitDuration: 5}", _WRONG),
+    "instanceIsolation.all": ("{minimumNumberOfCalls: 5}", "{slidingWindowType: COUNT_BASED, slidingWindowSize: 10}"),
     "instanceBulkhead.all": ("{maxConcurrentCalls: 100}", "{maxConcurrentCalls: 1000, maxWaitDuration: 10}"),
     "loadbalance.all": ("rule: Random", "rule: RoundRobin", "rule: WeightedResponse", "rule: SessionStickiness"),
     "timeLimiter.all": ("{timeoutDuration: 20000}", "{timeoutDuration: 30000}"),
@@ -42,7 +44,7 @@ _PROVIDER: Mapping[str, Sequence[str]] = {
     "matchGroup.all": _GROUPS,
     "rateLimiting.all": ("{rate: 1000000}", "{rate: 2000000, limitRefreshPeriod: 500}"),
     "identifierRateLimiting.all": ("{rate: 1000000, identifier: user}", "{rate: 2000000, identifier: user}"),
-    "circuitBreaker.all": ("{minimumNumberOfCalls: 5}", "{slidingWindowType: count, slidingWindowSize: 10}"),
+    "circuitBreaker.all": ("{minimumNumberOfCalls: 5}", "{slidingWindowType: COUNT_BASED, slidingWindowSize: 10}"),
     "bulkhead.all": ("{maxConcurrentCalls: 100}", "{maxConcurrentCalls: 1000, maxWaitDuration: 10}"),
 }
 
@@ -51,6 +53,11 @@ def drawn(variants: Mapping[str, Sequence[str]], dice: random.Random) -> dict[st
     """Each item in one of its variants, or away."""
     found = {f"servicecomb.{key}": dice.choice((*texts, "")) for key, texts in variants.items()}
     return {key: text for key, text in found.items() if text}
+
+
+def test_the_rules_are_in_order_but_for_the_one_that_is_not() -> None:
+    found = [(key, text) for some in (_CONSUMER, _PROVIDER) for key, texts in some.items() for text in texts]
+    assert [text for key, text in found if check(f"servicecomb.{key}", text).rule is None] == [_WRONG]
 
 
 @pytest.mark.parametrize("seed", [1])
