@@ -16,7 +16,7 @@ import aiohttp
 
 from tests.engine import eventually
 
-_MOST_AT_ONCE = 64
+_MOST_AT_ONCE = 24
 Headers = Callable[[int], Mapping[str, str]]
 
 
