@@ -12,7 +12,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from tests.engine import ROOT, EngineProcess, client_of
+from tests.engine import ROOT, EngineProcess, client_of, eventually
 
 _PAGE = (ROOT / "docs" / "sdk.md").read_text(encoding="utf-8")
 
@@ -60,6 +60,29 @@ async def test_the_tutorials_services_find_each_other_and_leave(engine: EnginePr
         async with _running(caller, engine) as calling:
             said, _ = await calling.communicate()
         assert said.decode() == "no instance of greeter: the engine knows none\n"
+
+
+async def test_a_service_under_uvicorn_answers_until_its_callers_know(engine: EngineProcess, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    program = _program("asgi_greeter.py", tmp_path, port)
+    async with client_of(engine.url) as client, _running(program, engine) as serving:
+        assert serving.stdout is not None
+        assert (await serving.stdout.readline()).startswith(b"registered as ")
+
+        async def hello() -> int:
+            async with client.session.get(f"http://127.0.0.1:{port}/hello") as answer:
+                return answer.status
+
+        async def down() -> bool:
+            return [one["status"] for one in await client.find("greeter", app="tutorial")] == ["DOWN"]
+
+        assert await hello() == 200
+        serving.send_signal(signal.SIGTERM)
+        await eventually(down)
+        assert await hello() == 200, "for those who do not know it yet"
+        assert await serving.wait() == 0
+        assert await client.find("greeter", app="tutorial") == []
 
 
 def test_every_event_that_is_logged_is_documented() -> None:
