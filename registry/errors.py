@@ -71,6 +71,9 @@ CATALOGUE = _by_code(
         ErrorCode(403205, "No permission(s)", "a token whose roles do not allow the request"),
         ErrorCode(409200, "account name is duplicated", "creating an account that is there"),
         ErrorCode(409201, "role name is duplicated", "creating a role that is there"),
+        ErrorCode(
+            409202, "Not ready to be enforced", "enforcing access control while instances would break, without confirm"
+        ),
         ErrorCode(429001, "Too many requests", "more tries to sign in from one address than token_rate allows"),
         ErrorCode(500003, "Internal server error", "a defect of the engine; the log has its traceback"),
         ErrorCode(500011, "Registry service is unavailable", "the journal cannot store changes; nothing was changed"),

@@ -6,16 +6,16 @@ Kept in memory alone and bounded: of callers the most recent, of each what it di
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from registry.access.permissions import Need
+from registry.access.permissions import Labels, Need
 from registry.access.tokens import Identity
 from registry.errors import RegistryError
 
 HOUR = 3_600_000
 MOST_CALLERS = 20_000
-_MOST_NEEDS = 64
+_MOST_ACTS = 64
 VALID = "valid"
 NONE = "none"
 PERMISSION = "permission"
@@ -58,34 +58,42 @@ class Seen(NamedTuple):
         return self.credentials if self.identity is None else PERMISSION
 
 
-class Caller:
-    """One origin, and what it did: `needs` has when each was last asked for, by resource, verb and labels."""
+class Act(NamedTuple):
+    """What a caller did, the last time that it did it; `about` is what the scope of enforcement looks at."""
 
-    __slots__ = ("credentials", "identity", "last", "needs", "origin", "refused", "requests")
+    need: Need
+    about: tuple[Labels, ...]
+    identity: Identity | None
+    credentials: str
+    at: int
+
+
+class Caller:
+    """One origin, and what it did, by resource, verb and labels."""
+
+    __slots__ = ("acts", "last", "origin", "refused", "requests")
 
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
         self.last = 0
         self.requests = 0
-        self.credentials = NONE
-        self.identity: Identity | None = None
-        self.needs: dict[str, tuple[Need, int]] = {}
+        self.acts: dict[str, Act] = {}
         self.refused: Counter[str] = Counter()
 
-    def note(self, seen: Seen, name: str, now: int) -> None:
-        """Count a request; `name` tells its need apart."""
+    def note(self, seen: Seen, about: tuple[Labels, ...], now: int) -> None:
+        """Count a request."""
         self.last = now
         self.requests += 1
-        self.credentials, self.identity = seen.credentials, seen.identity
-        if name not in self.needs and len(self.needs) >= _MOST_NEEDS:
-            del self.needs[next(iter(self.needs))]
-        self.needs[name] = (seen.need, now)
+        name = str(seen.need)
+        if self.acts.pop(name, None) is None and len(self.acts) >= _MOST_ACTS:
+            del self.acts[next(iter(self.acts))]
+        self.acts[name] = Act(seen.need, about, seen.identity, seen.credentials, now)
         if seen.refusal is not None:
             self.refused[seen.reason] += 1
 
-    def recent(self, now: int) -> Iterable[Need]:
-        """What it asked for within the last hour."""
-        return [need for need, at in self.needs.values() if now - at <= HOUR]
+    def recent(self, now: int) -> Sequence[Act]:
+        """What it did within the last hour."""
+        return [act for act in self.acts.values() if now - act.at <= HOUR]
 
 
 class Callers:
@@ -105,13 +113,13 @@ class Callers:
         self._callers.clear()
         self.began = now
 
-    def note(self, origin: Origin, seen: Seen, name: str, now: int) -> Caller:
+    def note(self, origin: Origin, seen: Seen, about: tuple[Labels, ...], now: int) -> Caller:
         """Count a request and return its caller; where there are too many origins, the one that was silent longest gives way."""
         caller = self._callers.pop(origin, None) or Caller(origin)
         if len(self._callers) >= MOST_CALLERS:
             del self._callers[next(iter(self._callers))]
         self._callers[origin] = caller
-        caller.note(seen, name, now)
+        caller.note(seen, about, now)
         if seen.refusal is not None:
             (self.enforced if seen.enforced else self.observed)[seen.reason] += 1
         return caller

@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
+from registry.access.callers import REASONS
 from registry.api.call import Call, Reply
 from registry.api.connection import HotServer
 from registry.api.events import EventStreams
@@ -174,6 +175,7 @@ class Metrics(Collector):
             ("waggle_event_loop_lag_seconds", "How late the last tick was", sources.engine.lag_seconds),
             ("waggle_journal_bytes", "Size of the journal", self._journal_bytes),
             ("waggle_journal_revision", "Revision of the newest change", sources.engine.ledger.revision),
+            ("waggle_access_callers", "Callers that access control remembers", len(sources.engine.access.callers)),
             ("waggle_hot_path_entries", "Answers that the hot path remembers", sources.hot.entries),
             ("waggle_outcome_versions", "Versions of services whose outcomes are kept", sources.engine.monitor.callees),
             ("waggle_uptime_seconds", "Seconds since the start", time.monotonic() - self._started),
@@ -205,6 +207,13 @@ class Metrics(Collector):
         reports.add_metric(("new",), engine.monitor.reports)
         reports.add_metric(("repeated",), engine.monitor.repeats)
         yield reports
+        refusals = CounterMetricFamily(
+            "waggle_access_refusals", "Requests refused, or that would be", labels=("outcome", "reason")
+        )
+        for outcome, numbers in engine.access.callers.counts.items():
+            for reason in REASONS:
+                refusals.add_metric((outcome, reason), numbers[reason])
+        yield refusals
 
     def _answers_of_hot_path(self) -> Metric:
         family = CounterMetricFamily("waggle_hot_path_requests", "Requests answered by the hot path", labels=("api",))

@@ -52,7 +52,7 @@ class Place:
     def _is(self, instance: Instance) -> bool:
         if self.instance_id:
             return instance.instance_id == self.instance_id
-        return self.address in _hosts(instance.encoded)
+        return self.address in hosts(instance.encoded)
 
 
 class Choice:
@@ -75,7 +75,7 @@ class Choice:
 
 def choice_of(catalog: Catalog, instance: Instance, *, by_name: bool) -> Callable[[Release], bool]:
     """Which releases an instance gets: told by its name, as the SDK's is, or by its address, as all others are."""
-    address = min(_hosts(instance.encoded), default="")
+    address = min(hosts(instance.encoded), default="")
     name = instance.instance_id if by_name else ""
 
     def chosen(release: Release) -> bool:
@@ -86,7 +86,8 @@ def choice_of(catalog: Catalog, instance: Instance, *, by_name: bool) -> Callabl
 
 
 @lru_cache(maxsize=65536)
-def _hosts(encoded: bytes) -> frozenset[str]:
+def hosts(encoded: bytes) -> frozenset[str]:
+    """The hosts of the endpoints of an instance, by its wire form."""
     return frozenset(_hosts_of(orjson.loads(encoded).get("endpoints") or ()))
 
 
@@ -122,14 +123,14 @@ def reached(catalog: Catalog, release: Release) -> Sequence[Reached]:
     others: set[str] = set()
     for _, instance in everyone:
         if instance.instance_id not in chosen:
-            others |= _hosts(instance.encoded)
+            others |= hosts(instance.encoded)
     return [
         Reached(
             instance.instance_id,
             service.key.name,
             service.version,
             instance.instance_id in chosen,
-            not (instance.instance_id in chosen and others & _hosts(instance.encoded)),
+            not (instance.instance_id in chosen and others & hosts(instance.encoded)),
         )
         for service, instance in everyone
     ]

@@ -9,15 +9,20 @@ import functools
 from collections.abc import Awaitable, Callable, Sequence
 
 from registry.api.access import accounts, roles, switch
+from registry.api.access.readiness import readiness
 from registry.api.access.shapes import ACCOUNT, ACCOUNTS, CHANGED_ACCOUNT, CHANGED_ROLE, PASSWORD, ROLE, SIGN_IN, SWITCH
 from registry.api.access.signing_in import SigningIn
-from registry.api.call import TEXT_TYPE, Call, Handler, Reply, Route, Tenancy
+from registry.api.call import TEXT_TYPE, Call, Handler, Parameter, Reply, Route, Tenancy
 
 _ACCOUNT = "/v4/accounts/:name"
 _ROLE = "/v4/roles/:roleName"
 _OWN = "/waggle/v1/access"
 _NEW = {"name": "orders", "password": "Complicated1!", "roles": ["developer"]}
 _PERMS = {"perms": [{"resources": [{"type": "service", "labels": {"serviceName": "orders"}}], "verbs": ["*"]}]}
+_PART = tuple(
+    Parameter(name, f"repeatable: as if enforcement had begun with this {name}")
+    for name in ("resource", "application", "environment")
+)
 _RATE = {429: "More tries to sign in from this address than token_rate allows"}
 
 
@@ -93,6 +98,7 @@ def _role_routes() -> Sequence[Route]:
 def _own_routes(signing_in: SigningIn) -> Sequence[Route]:
     own = Tenancy.NONE
     return (
+        _row("GET", f"{_OWN}/readiness", readiness, "access", tenancy=own, parameters=_PART),
         _row("GET", _OWN, switch.show, "public", tenancy=own, needs_access=False),
         _row(
             "PUT",
@@ -101,7 +107,7 @@ def _own_routes(signing_in: SigningIn) -> Sequence[Route]:
             "public",
             body=SWITCH,
             sample={"mode": "observe", "password": "Complicated1!"},
-            failures=_RATE,
+            failures={**_RATE, 409: "Some would break; the answer lists them"},
             tenancy=own,
             needs_access=False,
         ),

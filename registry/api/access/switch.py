@@ -8,6 +8,7 @@ import structlog
 
 from registry.access import Access, Identity, Mode, Need, Scope
 from registry.access.records import ADMIN, ROOT
+from registry.api.access.readiness import refusal_to_enforce
 from registry.api.access.shapes import SWITCH
 from registry.api.access.signing_in import SigningIn
 from registry.api.call import Call, Reply, json_reply
@@ -31,6 +32,8 @@ async def change(call: Call, signing_in: SigningIn) -> Reply:
     call.identity = await _identity(call, signing_in, str(given.get("password", "")))
     mode, scope = Mode(str(given["mode"])), _scope(given.get("scope"))
     access = call.engine.access
+    if not given.get("confirm") and (refusal := await refusal_to_enforce(call, mode, scope)) is not None:
+        return refusal
     await call.execute(lambda: access.switch(mode, scope, call.engine.now()))
     log.info("access.switched", mode=mode.value, by=call.identity.account, **scope.document)
     return json_reply(_shown(access))

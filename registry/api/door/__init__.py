@@ -78,9 +78,9 @@ class Door:
         """Count a request of whoever was decided on, from an address."""
         need = verdict.seen.need
         seen = verdict.seen._replace(need=need._replace(labels=need.labels[:_MOST_LABELS]))
-        name = str(seen.need)
+        about = tuple(verdict.asked.about[:_MOST_LABELS])
         callers = [
-            self.access.callers.note(origin._replace(address=address), seen, name, self.now)
+            self.access.callers.note(origin._replace(address=address), seen, about, self.now)
             for origin in verdict.asked.origins
         ]
         return callers[0]

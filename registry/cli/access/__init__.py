@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from registry.cli.access import accounts, roles, switch
+from registry.cli.access import accounts, readiness, roles, switch
 from registry.cli.access.login import LOGIN_OPTIONS, login, logout
 from registry.cli.options import AS_JSON, reaching
 
@@ -15,6 +15,7 @@ access.command("show")(reaching(switch.show, *switch.SHOW_OPTIONS))
 access.command("off")(reaching(switch.off, AS_JSON))
 access.command("observe")(reaching(switch.observe, AS_JSON))
 access.command("enforce")(reaching(switch.enforce, *switch.ENFORCE_OPTIONS))
+access.command("readiness")(reaching(readiness.readiness, *switch.SCOPE_OPTIONS, AS_JSON))
 access.command("rotate")(reaching(switch.rotate, AS_JSON))
 account = typer.Typer(no_args_is_help=True, help="Accounts: who may sign in, with which roles.")
 account.command("list")(reaching(accounts.show_all, *accounts.LIST_OPTIONS))

@@ -16,7 +16,7 @@ from registry.cli.show import part, text
 _OWN = "/waggle/v1/access"
 _LISTS = {"resources": "--resource", "applications": "--app", "environments": "--environment"}
 SHOW_OPTIONS = (AS_JSON,)
-ENFORCE_OPTIONS = (
+SCOPE_OPTIONS = (
     keyword(
         "resources",
         list[str] | None,
@@ -24,6 +24,9 @@ ENFORCE_OPTIONS = (
     ),
     keyword("applications", list[str] | None, typer.Option("--app", help="Begin with this application.")),
     keyword("environments", list[str] | None, typer.Option("--environment", help="Begin with this environment.")),
+)
+ENFORCE_OPTIONS = (
+    *SCOPE_OPTIONS,
     keyword("confirm", bool, typer.Option("--confirm", help="Even if some would break."), default=False),
     AS_JSON,
 )
