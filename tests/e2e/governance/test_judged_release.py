@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
+import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
-from typer.testing import CliRunner
 
-from registry.cli.app import app
+from tests.e2e.governance.commands import waggle
 from tests.e2e.governance.rules import Rules
 from tests.e2e.governance.world import Member, World
-from tests.engine import eventually
+from tests.engine import ROOT, eventually
 
 NEW = "0.0.3"
-
-
-async def _command(world: World, *words: str) -> str:
-    """What a command says that must end well."""
-    environ = {"WAGGLE_ENGINE": world.engine, "COLUMNS": "200"}
-    done = await asyncio.to_thread(CliRunner().invoke, app, words, env=environ)
-    assert done.exit_code == 0, f"{words}: {done.stdout} {done.stderr}"
-    return done.stdout
 
 
 @asynccontextmanager
 async def _released(world: World, *bounds: str, **environ: str) -> AsyncIterator[Member]:
     """A new version of weather with this environment, which gets half of the requests under bounds. It is gone after the block."""
-    await _command(world, "release", "gray", "weather", "--version", NEW, *bounds)
+    await waggle(world, "release", "gray", "weather", "--version", NEW, *bounds)
     beta = world.start("weather-beta", **environ)
     try:
         await world.up(beta)
-        await _command(world, "release", "gray", "weather", "--share", "50")
+        await waggle(world, "release", "gray", "weather", "--share", "50")
         yield beta
     finally:
         beta.end()
-        await _command(world, "release", "finish", "weather", "--force")
+        await waggle(world, "release", "finish", "weather", "--force")
 
 
 async def _weather(rules: Rules) -> str | None:
@@ -70,20 +61,37 @@ async def _until_it_is_back(world: World, rules: Rules) -> str:
         return [await _weather(rules) for _ in range(20)] == ["0.0.2"] * 20
 
     await eventually(calm, 20)
-    return await _command(world, "release", "show", "weather")
+    return await waggle(world, "release", "show", "weather")
 
 
-async def test_a_version_that_fails_every_second_call_is_taken_back_and_the_reason_is_shown(
+async def test_what_the_page_has_to_copy_takes_a_failing_version_back_and_shows_the_reason(
     world: World, rules: Rules
 ) -> None:
-    async with _released(world, "--max-error-rate", "5", "--min-calls", "20", FAILURES="50"):
-        said = await _until_it_is_back(world, rules)
+    begin, start, share, show = _lines_to_copy()
+    variable, _, percentage = shlex.split(start)[0].partition("=")
+    await waggle(world, *shlex.split(begin)[1:])
+    beta = world.start(shlex.split(start)[-1], **{variable: percentage})
+    try:
+        await world.up(beta)
+        await waggle(world, *shlex.split(share)[1:])
+        await _until_it_is_back(world, rules)
+        said = await waggle(world, *shlex.split(show)[1:])
         assert "all to 0.0.2 (rolled back)" in said
         assert "errors %" in said
         assert "reason: error rate " in said
         assert " is above 5 %" in said
-        newest = (await _command(world, "release", "history", "weather")).splitlines()
+        newest = (await waggle(world, "release", "history", "weather")).splitlines()
         assert any("waggle" in line and "rolled back" in line for line in newest), newest
+    finally:
+        beta.end()
+        await waggle(world, "release", "finish", "weather", "--force")
+
+
+def _lines_to_copy() -> list[str]:
+    """The commands of docs/weathermap.md."""
+    page = (ROOT / "docs" / "weathermap.md").read_text(encoding="utf-8")
+    section = page.partition("\n## A release that goes back by itself\n")[2].partition("\n## ")[0]
+    return [line for block in section.split("```\n")[1::2] for line in block.splitlines()]
 
 
 async def test_a_version_that_is_slow_is_taken_back(world: World, rules: Rules) -> None:
