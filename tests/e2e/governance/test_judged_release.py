@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from tests.e2e.governance.commands import waggle
+from tests.e2e.governance.commands import RULE, waggle
 from tests.e2e.governance.rules import Rules
 from tests.e2e.governance.world import Member, World
 from tests.engine import ROOT, eventually
@@ -28,6 +28,12 @@ async def _released(world: World, *bounds: str, **environ: str) -> AsyncIterator
         yield beta
     finally:
         beta.end()
+        await _finished(world)
+
+
+async def _finished(world: World) -> None:
+    """Delete the rule; then nobody has it any more."""
+    async with world.change_of("fusionweather", [RULE]), world.change_of("edge-service", [RULE]):
         await waggle(world, "release", "finish", "weather", "--force")
 
 
@@ -84,7 +90,7 @@ async def test_what_the_page_has_to_copy_takes_a_failing_version_back_and_shows_
         assert any("waggle" in line and "rolled back" in line for line in newest), newest
     finally:
         beta.end()
-        await waggle(world, "release", "finish", "weather", "--force")
+        await _finished(world)
 
 
 def _lines_to_copy() -> list[str]:
