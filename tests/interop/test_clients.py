@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.api.access import ROOT_PASSWORD, guarded_engine
 from tests.engine import running_engine
 
 HERE = Path(__file__).parent
@@ -101,6 +102,48 @@ GO_CONFIG = {
     "it is gone once deleted",
 }
 
+JAVA_ACCESS = {
+    "off: there is no token",
+    "off: a service with an account registers and beats",
+    "off: it reads its configuration",
+    "observe: an unknown account is told so",
+    "observe: the right account has a token",
+    "observe: who met the 404 goes on",
+    "observe: who came before its account goes on",
+    "observe: a wrong password goes on",
+    "observe: nobody is locked out",
+    "enforce: who has a token goes on at once",
+    "enforce: it is told of changes",
+    "enforce: who came before its account is refused once",
+    "enforce: and has asked again by then",
+    "enforce: a wrong password is refused",
+    "enforce: it asks once more, and not at each call",
+    "enforce: who met the 404 is refused and does not ask",
+    "observe again: nobody is refused",
+    "off again: nobody is refused",
+    "enforce: the fourth wrong password is locked out",
+    "enforce: so is the right one",
+    "enforce: and nobody else",
+}
+GO_ACCESS = {
+    "off: who has no account works",
+    "off: who has one cannot work",
+    "observe: who has one that is unknown cannot work",
+    "observe: it can as soon as its account is there",
+    "observe: who has no account works",
+    "observe: a wrong password cannot work",
+    "enforce: who has a token goes on at once",
+    "enforce: who has no account is refused",
+    "enforce: and reads nothing",
+    "enforce: the library's watch carries no token, and is refused",
+    "enforce: finds go on",
+    "observe again: nobody is refused",
+    "off again: nobody is refused",
+    "enforce: the fourth wrong password is locked out",
+    "enforce: so is the right one",
+    "enforce: and nobody else",
+}
+
 
 async def run(*command: str, folder: Path, seconds: float) -> tuple[int, str]:
     """Status and output of a program that is ended with the test."""
@@ -181,4 +224,30 @@ async def test_go_config_library_works_against_the_engine(tmp_path: Path) -> Non
     good, failed = checks(output)
     assert not failed, failed
     assert good == GO_CONFIG, output
+    assert status == 0
+
+
+async def test_java_services_go_through_access_control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """service-center-client and config-kie-client 2.8.25 from off to enforce and back: early, late, wrong, locked accounts."""
+    status, output = await run(tool("mvn"), "-q", "-B", "package", folder=HERE / "java", seconds=600)
+    assert status == 0, output
+    async with guarded_engine(tmp_path / "data", "off", monkeypatch) as (engine, _):
+        command = (tool("java"), "-cp", "target/classes:target/lib/*", "waggle.AccessCheck", engine.url, ROOT_PASSWORD)
+        status, output = await run(*command, folder=HERE / "java", seconds=240)
+    good, failed = checks(output)
+    assert not failed, failed
+    assert good == JAVA_ACCESS, output
+    assert status == 0
+
+
+async def test_go_services_go_through_access_control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """sc-client v0.7.0 and kie-client v0.2.0 from off to enforce and back: with an account, without, wrong, locked."""
+    folder = HERE / "go_access"
+    status, output = await run(tool("go"), "build", "-o", "bin/accesscheck", ".", folder=folder, seconds=600)
+    assert status == 0, output
+    async with guarded_engine(tmp_path / "data", "off", monkeypatch) as (engine, _):
+        status, output = await run("bin/accesscheck", engine.url, ROOT_PASSWORD, folder=folder, seconds=120)
+    good, failed = checks(output)
+    assert not failed, failed
+    assert good == GO_ACCESS, output
     assert status == 0
