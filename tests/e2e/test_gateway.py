@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from tests.e2e.gateways import running_gateway, saying, server_of, telling
-from tests.engine import eventually
+from tests.engine import ROOT, eventually
 from tests.raw import connect, request
 
 MIB = 2**20
@@ -368,3 +369,21 @@ async def test_both_ways_answer_alike(tmp_path: Path, *, governed: bool) -> None
         (200, "POST", "/c", [host, *ways, ["Transfer-Encoding", "chunked"]], "abc"),
         (200, "GET", "/%61//b", [host, *ways], ""),
     ]
+
+
+@pytest.mark.parametrize("command", [("registry.cli", "gateway"), ("governance.gateway",)], ids=["waggle", "module"])
+async def test_the_command_checks_a_file_and_says_what_is_wrong(tmp_path: Path, command: tuple[str, ...]) -> None:
+    file = tmp_path / "edge.yaml"
+    for text, status, said in (
+        (to("http://127.0.0.1:1"), 0, "edge.yaml is in order: 1 routes, 1 upstreams"),
+        ("routes:\n  - path: api\n", 1, "edge.yaml: line 2, column 5: error: 'api' is no path: write one"),
+    ):
+        file.write_text(text, encoding="utf-8")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", *command, "--config", str(file), "--check"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            cwd=ROOT,
+        )
+        output, _ = await process.communicate()
+        assert (process.returncode, said in " ".join(output.decode().split())) == (status, True), output.decode()
