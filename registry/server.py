@@ -21,7 +21,7 @@ from registry.access import Mode
 from registry.api.access import access_routes
 from registry.api.access.signing_in import SigningIn
 from registry.api.audit import audit_routes
-from registry.api.call import SERVER, Call, Reply
+from registry.api.call import SERVER, Call, Reply, Route
 from registry.api.config import config_routes
 from registry.api.config_center import config_center_routes
 from registry.api.connection import HotServer
@@ -103,18 +103,7 @@ class Server:
             Sources(self.engine, self.watchers, self.streams, self.pollers, self.hot, self._http),
             f"{settings.host}:{settings.port}",
         )
-        center = config_center_routes(self.engine, self.watchers.sockets, self._config_center_addresses)
-        protocols = (
-            *ROUTES,
-            *kie_routes(),
-            *center,
-            *config_routes(),
-            *object_routes(),
-            *explain_routes(),
-            *audit_routes(),
-            *access_routes(SigningIn(settings.token_rate, settings.trusted_proxies)),
-            *outcome_routes(Judge(self.engine)),
-        )
+        protocols = self._protocols()
         readers = {
             "/metrics": settings.metrics_access,
             "/openapi.json": settings.openapi_access,
@@ -127,6 +116,21 @@ class Server:
         self._gate.learn = self.hot.learn
         self._gate.observe = metrics.observe
         self.engine.on_tick += [door.tick, self.hot.tick, self._http.sweep, Collector().tick]
+
+    def _protocols(self) -> Sequence[Route]:
+        """The tables of routes, those of operation aside."""
+        settings = self._settings
+        return (
+            *ROUTES,
+            *kie_routes(),
+            *config_center_routes(self.engine, self.watchers.sockets, self._config_center_addresses),
+            *config_routes(),
+            *object_routes(),
+            *explain_routes(),
+            *audit_routes(),
+            *access_routes(SigningIn(settings.token_rate, settings.trusted_proxies)),
+            *outcome_routes(Judge(self.engine)),
+        )
 
     async def poll(self, call: Call, topic: Topic, seconds: float) -> bool:
         """A long poll; whether a change ended it."""
