@@ -78,7 +78,10 @@ async def test_a_root_password_that_is_none_keeps_the_engine_from_starting(
     engine = EngineProcess(tmp_path / "data")
     with pytest.raises(AssertionError, match="no ready line"):
         await engine.start()
-    assert await engine.stop() == 1
+    assert engine.process is not None
+    async with asyncio.timeout(30):
+        assert await engine.process.wait() == 1
+    engine.process._transport.close()  # type: ignore[attr-defined]
     log = engine.log.read_text()
     assert "SC_INIT_ROOT_PASSWORD: a password has 8 to 32 bytes" in log
     assert "Traceback" not in log
