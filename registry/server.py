@@ -170,12 +170,18 @@ class Server:
 
     @contextlib.asynccontextmanager
     async def _prepared(self, root_password: str) -> AsyncIterator[str]:
-        """Access control as every engine has it; where the journal takes no change, the next start makes it."""
-        engine, secret = self.engine, ""
+        """Access control as every engine has it; where the journal takes no change, the next start makes it.
+
+        Where it was to be on from the beginning, there is no such start: nobody would know that the engine is open.
+        """
+        engine, mode, secret = self.engine, Mode(self._settings.access), ""
         try:
-            mode = Mode(self._settings.access)
-            secret = await engine.credentials.prepare(mode, root_password, fresh=engine.fresh)
+            secret = await engine.credentials.prepare(
+                mode, root_password, fresh=engine.fresh, reset=self._settings.reset_root
+            )
         except RegistryError as error:
+            if engine.fresh and mode is not Mode.OFF:
+                raise FirstStartError(f"access cannot be set to {mode.value}: {error}") from error
             log.warning("access.not_prepared", error=str(error))
         yield secret
 

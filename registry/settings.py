@@ -112,6 +112,9 @@ class Settings(BaseModel):
     metrics_access: Readers = Field("everyone", description="Who may read /metrics while access control is on.")
     openapi_access: Readers = Field("everyone", description="Who may read /openapi.json while access control is on.")
     dump_access: Readers = Field("operators", description="Who may read the dump while access control is on.")
+    reset_root: bool = Field(
+        False, description="Whether root gets another password at this start, as at the first one: it was lost."
+    )
     token_rate: Count = Field(300, description="Most tries to sign in from one address in a minute.")
     trusted_proxies: Networks = Field(
         (), description="Proxies whose X-Forwarded-For says where a sign-in comes from, as addresses or networks."

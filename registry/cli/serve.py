@@ -29,7 +29,7 @@ _GROUPS = (
     ("Data", ("data_dir", "storage", "journal_")),
     ("Instances", ("instance_", "protection_", "last_known_", "flap_", "shared_", "schema_")),
     ("Bounds", ("quota_", "max_", "request_", "idle_", "shutdown_", "watch_", "poll_", "stream_", "hot_")),
-    ("Access", ("access", "token_", "trusted_")),
+    ("Access", ("access", "metrics_", "openapi_", "dump_", "token_", "trusted_", "reset_")),
     ("Logs", ("log_",)),
 )
 _METAVARS: Mapping[object, str] = {

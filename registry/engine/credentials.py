@@ -50,14 +50,15 @@ class Credentials:
         self._now = now
         self._one_at_a_time = asyncio.Semaphore(1)
 
-    async def prepare(self, mode: Mode, password: str, *, fresh: bool) -> str:
+    async def prepare(self, mode: Mode, password: str, *, fresh: bool, reset: bool = False) -> str:
         """Make what every engine has: built-in roles, a key and root; in a `fresh` journal the mode, too.
 
-        Root's password is the given one, or one that is made up and returned: nobody can tell it again. Raises `FirstStartError`.
+        Root's password is the given one, or one that is made up and returned: nobody can tell it again. A root that is there keeps its
+        own, but for a `reset`. Raises `FirstStartError`.
         """
         access, now = self._access, self._now()
         has_root = access.accounts.find(ROOT) is not None
-        chosen = "" if has_root else _checked(password) or random_password()
+        chosen = "" if has_root and not reset else _checked(password) or random_password()
         secret = await self.hash(chosen) if chosen else ""
         pair = "" if access.keys.current else await asyncio.to_thread(_key_pair)
 
@@ -65,7 +66,9 @@ class Credentials:
             access.roles.build_in(now)
             if pair:
                 access.keys.rotate(secrets.token_hex(8), pair, now)
-            if secret:
+            if secret and has_root:
+                access.accounts.set_secret(ROOT, secret, now)
+            elif secret:
                 access.accounts.create_root(secret, now)
             if fresh and mode is not access.mode:
                 access.switch(mode, Scope(), now)

@@ -61,6 +61,18 @@ async def test_a_password_that_is_made_up_is_told_once_and_differs_from_engine_t
         check_password(random_password())
 
 
+async def test_a_lost_root_password_is_replaced_where_the_operator_asks_for_it(engine: Engine) -> None:
+    await engine.credentials.prepare(Mode.ENFORCE, ROOT, fresh=True)
+    token = await engine.credentials.sign_in("root", ROOT, "10.0.0.1", 900)
+    assert await engine.credentials.prepare(Mode.OFF, OTHER, fresh=False, reset=True) == ""
+    await engine.credentials.sign_in("root", OTHER, "10.0.0.1", 900)
+    told = await engine.credentials.prepare(Mode.OFF, "", fresh=False, reset=True)
+    await engine.credentials.sign_in("root", told, "10.0.0.1", 900)
+    assert await _refused(engine, "root", OTHER) == 401202
+    assert engine.access.mode is Mode.ENFORCE
+    assert engine.access.verify(f"Bearer {token}", engine.now()).account == "root"
+
+
 async def test_a_root_password_that_breaks_the_rule_is_refused(engine: Engine) -> None:
     with pytest.raises(FirstStartError, match="SC_INIT_ROOT_PASSWORD: a password has 8 to 32 bytes"):
         await engine.credentials.prepare(Mode.OFF, "weak", fresh=True)
