@@ -137,9 +137,10 @@ def _only(found: Sequence[Instance]) -> Instance | None:
 
 
 def _is_of(service: Service | None, origin: Origin) -> bool:
-    if service is None:
+    """Whether a request for configuration may be a service's; one that says nothing of itself is an operator's just as well."""
+    if service is None or not origin.app:
         return False
-    return origin.app in ("", service.key.app) and origin.service in ("", service.key.name)
+    return origin.app == service.key.app and origin.service in ("", service.key.name)
 
 
 def _services(catalog: Catalog) -> Sequence[Service]:

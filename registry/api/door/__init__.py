@@ -23,6 +23,7 @@ from registry.errors import Refusal, RegistryError
 
 if TYPE_CHECKING:
     from registry.engine import Engine
+    from registry.ledger import Change
 
 _ITEMS = "kie.tracked_list"
 _LISTS = frozenset((_ITEMS, "services.list_all", "govern.details", "govern.apps"))
@@ -45,6 +46,7 @@ class Door:
         self._swept = self.access.version
         self._mode = self.access.mode
         self.access.state.on_change.append(self._changed)
+        engine.stream.on_changes(self._stored)
 
     def refuses_unheard(self, call: Call) -> Reply | None:
         """What a request is refused with whatever its body is: those without credentials have nothing of it read."""
@@ -95,15 +97,28 @@ class Door:
             del self._inside[id(call)]
 
     def tick(self) -> None:
-        """Tell the time, and look after those inside: at once where access has changed, now and then for tokens that end."""
+        """Tell the time, and look after those inside now and then, for tokens that end."""
         self.now = self._engine.now()
         self._ticks += 1
-        if self._swept == self.access.version and self._ticks < _TICKS_BETWEEN_SWEEPS:
-            return
+        if self._swept != self.access.version or self._ticks >= _TICKS_BETWEEN_SWEEPS:
+            self._sweep()
+
+    def _stored(self, _changes: Sequence[Change]) -> None:
+        """A change of access counts for those inside before they are told of any later one."""
+        if self._swept != self.access.version:
+            self._sweep()
+
+    def _sweep(self) -> None:
         self._swept, self._ticks = self.access.version, 0
         for call in tuple(self._inside.values()):
             transport = call.request.transport
-            if transport is not None and not self._may_stay(call):
+            if transport is None:
+                continue
+            try:
+                stays = self._may_stay(call)
+            except Refusal:  # headers that nobody read while access was off
+                stays = False
+            if not stays:
                 transport.abort()
 
     def _may_stay(self, call: Call) -> bool:
