@@ -54,6 +54,7 @@ class Account:
         self._references = References(os.environ if environ is None else environ, ("/",))
         self._is_used = bool(settings.account_name) and settings.account_enabled
         self._headers: Mapping[str, str] = {}
+        self._changed = asyncio.Event()
         self._lock = asyncio.Lock()
         self._due = self._again_at = float("-inf")
         self._refusals = 0
@@ -82,6 +83,11 @@ class Account:
                 self._again_at = self._clock() + _MINUTE
                 await self._log_in(session)
         return self._headers != refused
+
+    async def another_than(self, sent: Mapping[str, str]) -> None:
+        """Wait until calls carry something else: for what keeps a connection open for longer than a token lives."""
+        while self._headers == sent:
+            await self._changed.wait()
 
     @property
     def _is_due(self) -> bool:
@@ -121,6 +127,8 @@ class Account:
 
     def _take(self, token: str) -> None:
         self._headers = {"Authorization": f"Bearer {token}"}
+        self._changed.set()
+        self._changed = asyncio.Event()
         self._refusals = 0
         # Services that were started together do not come back together.
         self._due = self._clock() + _life(token, self._now()) * random.uniform(0.7, 0.9)  # noqa: S311  spreading, not cryptography

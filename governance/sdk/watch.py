@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import aiohttp
 import orjson
@@ -32,6 +33,8 @@ class Watch:
         self._discovery = discovery
         self._forgotten = forgotten
         self.connected = False
+        self._sent: Mapping[str, str] = {}
+        """What the account has given for the connection."""
 
     async def run(self, service_id: str, pause: Pause) -> None:
         """Stay connected until cancelled, waiting 1 s after the first failure and up to 10 s after more."""
@@ -47,7 +50,7 @@ class Watch:
     async def _follow(self, url: str) -> bool:
         """Follow one address until it ends; whether it was ever connected."""
         try:
-            async with await self._connect(url) as socket:
+            async with await self._connect(url) as socket, self._closed_with_token(socket):
                 self.connected = True
                 log.info("watch.connected", url=url)
                 # What happened before the connection stood was told to nobody.
@@ -63,18 +66,36 @@ class Watch:
     async def _connect(self, url: str) -> aiohttp.ClientWebSocketResponse:
         """A connection, with the account's token; once more with a new one where that was refused."""
         session, account = self._client.session, self._client.account
-        sent = await account.headers(session)
+        self._sent = await account.headers(session)
         try:
-            return await self._opened(url, sent)
+            return await self._opened(url)
         except aiohttp.WSServerHandshakeError as error:
-            if error.status != 401 or not await account.renewed(session, sent):
+            if error.status != 401 or not await account.renewed(session, self._sent):
                 raise
-        return await self._opened(url, await account.headers(session))
+        self._sent = await account.headers(session)
+        return await self._opened(url)
 
-    async def _opened(self, url: str, more: Mapping[str, str]) -> aiohttp.ClientWebSocketResponse:
+    async def _opened(self, url: str) -> aiohttp.ClientWebSocketResponse:
         timeout = aiohttp.ClientWSTimeout(ws_receive=_SILENCE, ws_close=_CONNECT_SECONDS)
         async with asyncio.timeout(_CONNECT_SECONDS):
-            return await self._client.session.ws_connect(url, headers={**self._client.headers, **more}, timeout=timeout)
+            return await self._client.session.ws_connect(
+                url, headers={**self._client.headers, **self._sent}, timeout=timeout
+            )
+
+    @contextlib.asynccontextmanager
+    async def _closed_with_token(self, socket: aiohttp.ClientWebSocketResponse) -> AsyncIterator[None]:
+        """The connection ends when the token that it was made with is replaced: the engine ends it with that token otherwise."""
+
+        async def close() -> None:
+            await self._client.account.another_than(self._sent)
+            await socket.close()
+
+        closing = asyncio.create_task(close())
+        try:
+            yield
+        finally:
+            closing.cancel()
+            await asyncio.wait((closing,))
 
     def _heed(self, message: aiohttp.WSMessage) -> None:
         if message.data in (_UNKNOWN, _UNKNOWN.encode()):

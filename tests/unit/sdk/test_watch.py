@@ -131,3 +131,24 @@ async def test_a_connection_that_is_refused_is_made_with_a_new_token() -> None:
         assert [await wanted.next(), await wanted.next()] == ["all", ("shop", "cart")]
         assert time.pauses == []
     assert seen == ["Bearer old", "Bearer new"]
+
+
+async def test_a_connection_is_made_anew_when_there_is_another_token() -> None:
+    tokens, seen = iter((web.Response(status=404), web.json_response({"token": "T"}))), []
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.path == "/v4/token":
+            return next(tokens)
+        seen.append(request.headers.get("Authorization"))
+        return await saying(_EVENT)(request)
+
+    account = {"account_name": "c", "account_password": "-"}
+    async with serving(handle) as address, watching(address, **account) as (watch, wanted, time):
+        assert [await wanted.next(), await wanted.next()] == ["all", ("shop", "cart")]
+        client = watch._client
+        assert await client.account.renewed(client.session, {})
+        await time.until_someone_pauses()
+        assert not watch.connected
+        await time.pass_(1)
+        assert [await wanted.next(), await wanted.next()] == ["all", ("shop", "cart")]
+    assert seen == [None, "Bearer T"]
