@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, cast
 
 from governance.gateway.bodies import Body, body_of
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _MOST_KEPT = 65_536
 _LINGER_SECONDS = 2.0
+_EMPTY_LINES = re.compile(rb"(?:\r\n)++")
 
 
 class ClientConnection(asyncio.Protocol):
@@ -82,8 +84,16 @@ class ClientConnection(asyncio.Protocol):
         elif self._exchange is not None or self._writing_paused:
             self._keep(data)
         else:
-            self._buffer = self._buffer + data if self._buffer else data
+            self._gather(data)
             self._read()
+
+    def _gather(self, data: bytes) -> None:
+        """More of a head. Its time begins with the first byte: the one that went before may have been answered long ago."""
+        if self._buffer:
+            self._buffer += data
+        else:
+            self._buffer = data
+            self._since = self._core.now()
 
     def _keep(self, data: bytes) -> None:
         """The next request waits until this one is answered."""
@@ -119,9 +129,10 @@ class ClientConnection(asyncio.Protocol):
                 raise BadHeadError("the head is too long", 431)
             self._check_begin(data)
             return False
-        if data.startswith(b"\r\n"):
-            # Some clients send an empty line after a body.
-            self._buffer = data[2:]
+        empty = _EMPTY_LINES.match(data)
+        if empty is not None:
+            # Some clients send one after a body. Taken one by one, many would cost the square of their number.
+            self._buffer = data[empty.end() :]
             return True
         incoming = self._core.reader(trusted=self.peer.trusted).read(data[:end])
         self._begin(incoming, data[end:])
