@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import aiohttp
 from typer.testing import CliRunner
 
 from registry.cli.app import app
@@ -55,3 +56,11 @@ async def beta_is_up(world: World) -> Member:
 async def ended(*members: Member) -> None:
     """End processes as an operator does, at once; each ends well."""
     assert await asyncio.gather(*[asyncio.to_thread(member.end) for member in members]) == [0] * len(members)
+
+
+async def forget(world: World, member: Member) -> None:
+    """Take a process that was killed out of the registry, and do not wait for the end of its lease."""
+    one = (await world.instances(member.service))[member.url]
+    path = f"{world.engine}/v4/default/registry/microservices/{one['serviceId']}/instances/{one['instanceId']}"
+    async with aiohttp.ClientSession() as session, session.delete(path) as answer:
+        assert answer.status == 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import signal
 
+from tests.e2e.governance.commands import forget
 from tests.e2e.governance.load import Load, load_on, median_and_p99
 from tests.e2e.governance.rules import Rules
 from tests.e2e.governance.world import World
@@ -27,6 +28,7 @@ async def test_the_weather_is_no_slower_without_forecast(world: World, rules: Ru
         old.end(signal.SIGKILL)
         slower = await _slower(load, *usual)
         assert old.url in await world.instances("forecast"), "the registry has not noticed yet"
+    await forget(world, old)
     assert not load.troubles
     assert max(slower) < _SLOWER, f"median and p99 are {slower} s more than {usual} s"
     await rules.delete()

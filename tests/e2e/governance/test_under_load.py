@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.e2e.governance.commands import ended
+from tests.e2e.governance.commands import ended, forget
 from tests.e2e.governance.load import load_on, nothing_is_lost
 from tests.e2e.governance.rules import Rules
 from tests.e2e.governance.world import World
@@ -48,6 +48,7 @@ async def test_with_a_retry_nobody_sees_a_process_that_is_killed(world: World, r
         killed.end(signal.SIGKILL)
         await load.from_now(200)
         assert killed.url in await world.instances("weather"), "the registry has not noticed yet"
+        await forget(world, killed)
     nothing_is_lost(load)
 
 
