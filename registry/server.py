@@ -8,8 +8,7 @@ import os
 import resource
 import signal
 import socket
-import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import structlog
@@ -49,6 +48,7 @@ from registry.errors import RegistryError
 from registry.settings import PORTS
 from registry.storage import open_journal
 from registry.storage.port import JournalError
+from registry.tls import Certificates, Files
 
 if TYPE_CHECKING:
     from registry.settings import LoadedSettings, Settings
@@ -65,7 +65,7 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._tls = tls_context(settings)
+        self._tls = _certificates(settings)
         self._stopping = asyncio.Event()
         self._addresses: dict[str, str] = {}
         self.engine = Engine(
@@ -116,6 +116,8 @@ class Server:
         self._gate.learn = self.hot.learn
         self._gate.observe = metrics.observe
         self.engine.on_tick += [door.tick, self.hot.tick, self._http.sweep, Collector().tick]
+        if self._tls is not None:
+            self.engine.on_tick.append(self._tls.tick)
 
     def _protocols(self) -> Sequence[Route]:
         """The tables of routes, those of operation aside."""
@@ -154,6 +156,10 @@ class Server:
     def stop(self) -> None:
         """Begin to stop: no more connections, then the rest is drained."""
         self._stopping.set()
+
+    def renewer(self) -> Callable[[], None] | None:
+        """What reads the files of TLS again; none, where there is no TLS."""
+        return None if self._tls is None else self._tls.renew
 
     async def run(self, ready: Callable[[list[str], str], None], root_password: str = "") -> None:
         """Serve until stopped. Raises `JournalError`, `OSError`, `FirstStartError`.
@@ -249,6 +255,8 @@ async def _main(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, server.stop)
+    if (renew := server.renewer()) is not None:
+        loop.add_signal_handler(signal.SIGHUP, renew)
 
     def ready(addresses: list[str], secret: str) -> None:
         print("waggle ready", *addresses, flush=True)
@@ -272,30 +280,10 @@ def options_of(settings: Settings) -> Options:
     return Options(**{name: getattr(settings, name) for name in names})
 
 
-def tls_context(settings: Settings) -> ssl.SSLContext | None:
-    """TLS as the settings want it: none, with a certificate, or with clients' certificates required."""
+def _certificates(settings: Settings) -> Certificates | None:
     if not settings.tls_cert:
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    key = f", tls_key {settings.tls_key}" if settings.tls_key else ""
-    with _naming(f"tls_cert {settings.tls_cert}{key}: no certificate with its key can be read there"):
-        context.load_cert_chain(settings.tls_cert, settings.tls_key or None)
-    if settings.tls_client_ca:
-        with _naming(f"tls_client_ca {settings.tls_client_ca}: no certificate of an authority can be read there"):
-            context.load_verify_locations(settings.tls_client_ca)
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
-
-
-@contextlib.contextmanager
-def _naming(what: str) -> Iterator[None]:
-    """Python's words for a file of TLS that is wrong name neither the file nor the setting."""
-    try:
-        yield
-    except (OSError, ssl.SSLError) as error:
-        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
-        raise OSError(f"{what} ({reason})") from error
+    return Certificates(Files(settings.tls_cert, settings.tls_key, settings.tls_client_ca))
 
 
 def _address(listener: asyncio.Server, *, secure: bool) -> str:
