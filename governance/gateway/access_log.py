@@ -69,7 +69,7 @@ def _line(exchange: Exchange, entry: Entry | None, server: Server | None, status
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "client": exchange.peer,
             "method": exchange.line.method.decode("ascii"),
-            "host": exchange.block.hostname,
+            "host": exchange.hostname,
             "path": exchange.line.path.partition(b"?")[0].decode("ascii"),
             "status": status,
             "route": entry.name if entry is not None else "",

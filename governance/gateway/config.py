@@ -58,7 +58,7 @@ def _url(node: Node, notes: Notes, path: Path) -> str | None:
 
 def _prefix(node: Node, notes: Notes, path: Path) -> str | None:
     written = text(node, notes, path)
-    if written is None or (_PREFIX.fullmatch(written) and not {"?", "#", "%"} & set(written)):
+    if written is None or (_PREFIX.fullmatch(written) and not {"?", "#", "%", ";"} & set(written)):
         return written
     notes.error(path, Code.EXPRESSION, f"{written[:100]!r} is no path", "write one that begins with /")
     return None
@@ -67,7 +67,7 @@ def _prefix(node: Node, notes: Notes, path: Path) -> str | None:
 def _host(node: Node, notes: Notes, path: Path) -> str | None:
     written = text(node, notes, path)
     if written is None or _HOST.fullmatch(written):
-        return written.lower() if written is not None else None
+        return written.lower().removesuffix(".") if written is not None else None
     notes.error(
         path, Code.EXPRESSION, f"{written[:100]!r} is no host", "write api.example.com or *.example.com, without a port"
     )

@@ -155,8 +155,8 @@ class ClientConnection(asyncio.Protocol):
         self._buffer = rest[taken:]
         if not body.done:
             self._body = body
-            if block.expects and self.transport is not None:
-                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            if block.expects and not incoming.line.old:
+                self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         exchange.begin(rest[:taken], done=body.done)
 
     def _take_body(self, data: bytes) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from governance.gateway.forwarding import framed, header_lines, local_reply, reply_head, request_head
-from governance.gateway.heads import UNTIL_CLOSE, AnswerHead
+from governance.gateway.heads import UNTIL_CLOSE, AnswerHead, hostname
 from governance.gateway.incoming import Incoming
 from governance.gateway.table import Entry, PathOf
 from governance.invocation.context import written
@@ -176,10 +176,13 @@ class Exchange:
 
     @property
     def path_that_goes_on(self) -> str:
-        """The path that the server is asked for, without the query."""
-        if self._entry is None or self._entry.route.rewrite is None:
-            return self._path.plain
-        return self._target.partition(b"?")[0].decode("ascii")
+        """The path that the server is asked for, as rules see it."""
+        return self._path.plain if self._entry is None else self._entry.plain(self._path)
+
+    @property
+    def hostname(self) -> str:
+        """The host that was asked for, in small letters and without its port."""
+        return hostname(self._host)
 
     def _send_on(self, entry: Entry) -> None:
         server = self._core.choose(entry, self)

@@ -9,7 +9,7 @@ and again, so blocks are remembered: `RequestHeads` is a memo that is bounded in
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
@@ -42,8 +42,8 @@ _HOP = frozenset(
 )
 _WRITTEN_HERE = frozenset(b"host content-length expect x-forwarded-for x-forwarded-proto x-forwarded-host".split())
 _CONTEXT = frozenset(name.encode() for name in (CHASSIS_HEADER, SPRING_HEADER, *LANE_HEADERS))
-_ONLY_TRUSTED = _CONTEXT | frozenset(b"forwarded x-real-ip x-forwarded-port x-forwarded-prefix".split())
-"""What a client could lie with: who it is, in which lane, and what a service before has said."""
+_ONLY_TRUSTED = frozenset(name.replace(b"_", b"-") for name in _CONTEXT) | frozenset((b"forwarded", b"x-real-ip"))
+_FORWARDED = b"x-forwarded-"
 _HOP_AND_TOKENS = _HOP | {b"close"}
 _BODILESS = frozenset((204, 304))
 _MOST_BLOCKS = 4096
@@ -80,7 +80,6 @@ class Block:
     passed: bytes
     context: bytes = b""
     close: bool = False
-    keep_alive: bool = False
     websocket: bool = False
     expects: bool = False
     forwarded_for: bytes = b""
@@ -145,9 +144,9 @@ class RequestHeads:
 
 
 def hostname(authority: bytes) -> str:
-    """A host in small letters, without its port."""
+    """A host in small letters, without its port and without the dot of the root."""
     host = authority.decode("ascii").lower()
-    return host if host.endswith("]") or ":" not in host else host.rpartition(":")[0]
+    return (host if host.endswith("]") or ":" not in host else host.rpartition(":")[0]).removesuffix(".")
 
 
 def read_block(data: bytes, *, trusted: bool) -> Block:
@@ -159,8 +158,10 @@ def read_block(data: bytes, *, trusted: bool) -> Block:
     if host is not None and not _HOST.fullmatch(host):
         raise BadHeadError("Host is not a host")
     websocket = b"upgrade" in tokens and single.get(b"upgrade", b"").lower() == b"websocket"
-    drop = _HOP | _WRITTEN_HERE | tokens | (_CONTEXT if trusted else _ONLY_TRUSTED)
-    said = [pair for pair in pairs if trusted and pair[0].lower() in _CONTEXT]
+    if not trusted:
+        pairs = [pair for pair in pairs if not _is_lie(pair[0])]
+    drop = _HOP | _WRITTEN_HERE | tokens | _CONTEXT
+    said = [pair for pair in pairs if pair[0].lower() in _CONTEXT]
     passed = b"".join(b"%s: %s\r\n" % (name, value) for name, value in pairs if name.lower() not in drop)
     ways = _ways(pairs) if trusted else {}
     return Block(
@@ -169,15 +170,23 @@ def read_block(data: bytes, *, trusted: bool) -> Block:
         passed=passed + _VIA,
         context=b"".join(b"%b: %b\r\n" % pair for pair in said),
         close=b"close" in tokens,
-        keep_alive=b"keep-alive" in tokens,
         websocket=websocket,
         expects=single.get(b"expect", b"").lower() == b"100-continue",
         forwarded_for=ways.get(b"x-forwarded-for", b""),
         forwarded_proto=ways.get(b"x-forwarded-proto", b""),
         forwarded_host=ways.get(b"x-forwarded-host", b""),
         hostname=hostname(host or b""),
-        headers=_readable(pairs, frozenset() if trusted else _ONLY_TRUSTED),
+        headers=_readable(pairs),
     )
+
+
+def _is_lie(name: bytes) -> bool:
+    """Whether a client could lie with it: who it is, in which lane, and what a service before has said.
+
+    Servers behind WSGI or CGI cannot tell an underscore from a hyphen.
+    """
+    plain = name.lower().replace(b"_", b"-")
+    return plain.startswith(_FORWARDED) or plain in _ONLY_TRUSTED
 
 
 def answer_head(data: bytes, *, bodiless: bool) -> AnswerHead:
@@ -191,7 +200,9 @@ def answer_head(data: bytes, *, bodiless: bool) -> AnswerHead:
     frame = _framing(tuple(_SPECIAL.findall(data, end)))
     passed = _without(data[end:-2], frame.drops)[2:] if frame.drops else data[end + 2 : -2]
     length = 0 if bodiless or status < 200 or status in _BODILESS else frame.length
-    reusable = minor == b"1" and length != UNTIL_CLOSE and not frame.close
+    # Where a body is announced that must not be there, some servers send it all the same.
+    odd = status == 204 and frame.length not in (0, UNTIL_CLOSE)
+    reusable = minor == b"1" and length != UNTIL_CLOSE and not frame.close and not odd
     return AnswerHead(status, length, reusable, passed + _VIA, frame.upgrade)
 
 
@@ -307,16 +318,14 @@ def _ways(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = {}
     for name, value in pairs:
         low = name.lower()
-        if low.startswith(b"x-forwarded-") and value:
+        if low.startswith(_FORWARDED) and value:
             found[low] = found[low] + b", " + value if low in found else value
     return found
 
 
-def _readable(pairs: Iterable[tuple[bytes, bytes]], without: Collection[bytes]) -> Mapping[str, str]:
+def _readable(pairs: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for name, value in pairs:
-        low = name.lower()
-        if low not in without:
-            key, text = low.decode("ascii"), value.decode("utf-8", "surrogateescape")
-            found[key] = f"{found[key]}, {text}" if key in found else text
+        key, text = name.lower().decode("ascii"), value.decode("utf-8", "surrogateescape")
+        found[key] = f"{found[key]}, {text}" if key in found else text
     return MappingProxyType(found)

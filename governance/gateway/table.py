@@ -13,6 +13,7 @@ from governance.gateway.heads import BadHeadError
 from governance.rules.conditions import Condition
 
 _UNUSUAL = re.compile(rb"%|//|/\.|[\\#;]")
+_PARAMETERS = re.compile(rb";[^/]*+")
 _SLASHES = re.compile(rb"//+")
 _DOTS = re.compile(rb"/\.\.?(?:/|\Z)")
 
@@ -29,17 +30,18 @@ class PathOf(NamedTuple):
 def path_of(target: bytes) -> PathOf:
     """Take a target apart. A path that servers could read as another one is refused: raises `BadHeadError`.
 
-    Routes see letters in place of their codes and one slash in place of several, so that no way of writing a path goes around a route.
+    Routes see letters in place of their codes, one slash in place of several, and no parameters of segments (servlets read `/a;b/c` as
+    `/a/c`), so that no way of writing a path goes around a route.
     """
     path, mark, query = target.partition(b"?")
     if not _UNUSUAL.search(path):
         return PathOf(path.decode("ascii"), path, mark + query)
-    plain = unquote_to_bytes(path)
-    if b"\\" in plain or b"\0" in plain or b"#" in path:
+    whole = unquote_to_bytes(path)
+    if b"\\" in whole or b"\0" in whole or b"#" in path:
         raise BadHeadError("the path has a sign that servers read in different ways")
-    plain = _SLASHES.sub(b"/", plain)
-    if _DOTS.search(plain.replace(b";", b"/")):
+    if _DOTS.search(whole.replace(b";", b"/")):
         raise BadHeadError("the path has a segment that means another one")
+    plain = _SLASHES.sub(b"/", unquote_to_bytes(_PARAMETERS.sub(b"", path)))
     return PathOf(plain.decode("utf-8", "surrogateescape"), path, mark + query)
 
 
@@ -71,6 +73,12 @@ class Entry:
         if path.written[: len(self.prefix)] != self.prefix.encode() or (rest and rest[0] != 0x2F):
             rest = quote(path.plain[len(self.prefix) :].encode("utf-8", "surrogateescape")).encode()
         return (self.route.rewrite.rstrip("/").encode() + rest or b"/") + path.query
+
+    def plain(self, path: PathOf) -> str:
+        """The path of the request that goes on, as rules see it."""
+        if self.route.rewrite is None:
+            return path.plain
+        return self.route.rewrite.rstrip("/") + path.plain[len(self.prefix) :] or "/"
 
 
 class RouteTable:

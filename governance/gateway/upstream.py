@@ -135,28 +135,24 @@ class UpstreamConnection(asyncio.Protocol):
             self._fail(ConnectionError(f"the answer is no HTTP: {error}"), untouched=False)
 
     def _head(self, receiver: Receiver, data: bytes) -> None:
-        end = data.find(b"\r\n\r\n") + 4
-        if end < 4 or end > LARGEST_HEAD:
-            if len(data) > LARGEST_HEAD:
-                raise BadHeadError("the head is too long")
-            self._buffer = data
-            return
-        head = self._pool.heads.head(data[:end], bodiless=self._bodiless)
-        rest = data[end:]
-        if rest and len(rest) == head.length and not self._unframed and head.status >= 200:
+        end = _end_of_head(data)
+        while end:
+            head = self._pool.heads.head(data[:end], bodiless=self._bodiless)
+            data = data[end:]
+            if head.status >= 200 or head.status == 101:
+                self._buffer = b""
+                self._answered(receiver, head, data)
+                return
+            end = _end_of_head(data)
+        self._buffer = data
+
+    def _answered(self, receiver: Receiver, head: AnswerHead, rest: bytes) -> None:
+        if rest and len(rest) == head.length and not self._unframed:
             # All at once, as most answers come.
-            self._buffer = b""
             self._body = NO_BODY
             receiver.answered(head, rest, done=True)
             return
-        if head.status == 101:
-            self._tunnel = True
-        elif head.status < 200:
-            self._buffer = b""
-            if rest:
-                self._head(receiver, rest)
-            return
-        self._buffer = b""
+        self._tunnel = head.status == 101
         self._body = body = body_of(head.length)
         if self._tunnel:
             receiver.answered(head, rest, done=False)
@@ -216,3 +212,13 @@ class UpstreamConnection(asyncio.Protocol):
         """It takes more again."""
         if self._receiver is not None:
             self._receiver.go_on()
+
+
+def _end_of_head(data: bytes) -> int:
+    """Where a head ends; 0 where it is not whole yet. Raises `BadHeadError`."""
+    end = data.find(b"\r\n\r\n") + 4
+    if 4 <= end <= LARGEST_HEAD:
+        return end
+    if len(data) > LARGEST_HEAD:
+        raise BadHeadError("the head is too long")
+    return 0

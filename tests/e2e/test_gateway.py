@@ -319,6 +319,16 @@ async def test_requests_are_logged_in_one_line_each_without_what_may_be_secret(
         }
 
 
+async def test_the_log_says_which_host_was_asked_for(tmp_path: Path) -> None:
+    async with server_of(saying("one")) as one, running_gateway(tmp_path, to(one)) as gateway:
+        async with connect(gateway.port) as connection:
+            answer = await connection.exchange(b"GET http://Asked.example:81/a HTTP/1.1\r\nHost: other\r\n\r\n")
+            assert answer.status == 200
+        gateway.tell(signal.SIGTERM)
+        [line] = [orjson.loads(each) for each in (await gateway.ended())[1].splitlines()]
+        assert (line["host"], line["path"]) == ("asked.example", "/a")
+
+
 async def test_limits_and_breakers_of_the_gateway_itself(session: aiohttp.ClientSession, tmp_path: Path) -> None:
     async def failing(request: web.Request) -> web.Response:
         return web.Response(status=500 if request.path.startswith("/bad") else 200)

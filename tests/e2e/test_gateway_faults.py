@@ -171,6 +171,14 @@ async def test_a_client_that_asks_first_is_told_to_go_on(plain: GatewayProcess) 
         assert '"body": "hi"' in answer.body.decode()
 
 
+async def test_an_old_client_is_not_told_to_go_on(plain: GatewayProcess) -> None:
+    async with connect(plain.port) as connection:
+        connection.writer.write(b"POST / HTTP/1.0\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        await connection.writer.drain()
+        connection.writer.write(b"hi")
+        assert (await connection.reader.readline()) == b"HTTP/1.1 200 OK\r\n"
+
+
 async def test_a_server_that_is_gone_is_passed_over_for_every_method(closed_port: str) -> None:
     async with server_of(telling) as url:
         config = to(url).replace(f"['{url}']", f"['{closed_port}', '{url}']")
@@ -264,6 +272,42 @@ async def test_an_answer_that_is_no_http_is_502(said: bytes) -> None:
         connect(gateway.port) as connection,
     ):
         assert (await connection.exchange(request("GET", "/"))).status == 502
+
+
+async def test_any_number_of_interim_answers_may_come_before_the_answer() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 2000 + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            await writer.drain()
+
+    async with (
+        talking(answer) as url,
+        gateway_inside(to(url)) as gateway,
+        connect(gateway.port) as connection,
+    ):
+        for _ in range(3):
+            assert (await connection.exchange(request("GET", "/"))).body == b"ok"
+
+
+async def test_a_body_that_must_not_be_there_is_no_answer_to_the_next_request() -> None:
+    """The body comes when the connection could long be in use again."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"GET /next "):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nmine")
+            return
+        writer.write(b"HTTP/1.1 204 No Content\r\nContent-Length: 44\r\n\r\n")
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison")
+
+    async with (
+        talking(answer) as url,
+        gateway_inside(to(url)) as gateway,
+        connect(gateway.port) as connection,
+    ):
+        assert (await connection.exchange(request("GET", "/"), no_body=True)).status == 204
+        assert (await connection.exchange(request("GET", "/next"))).body == b"mine"
 
 
 async def test_what_comes_behind_an_answer_is_nobodys() -> None:

@@ -17,6 +17,7 @@ MISTAKES = [
     ("trustedPeers: [10.0.0.1/8]", "line 1, column 16: error: '10.0.0.1/8' is no network"),
     (UPSTREAM + "routes: [{path: a, upstream: u}]", "line 2, column 11: error: 'a' is no path"),
     (UPSTREAM + "routes: [{path: /a%2f, upstream: u}]", "line 2, column 11: error: '/a%2f' is no path"),
+    (UPSTREAM + "routes: [{path: '/a;b', upstream: u}]", "line 2, column 11: error: '/a;b' is no path"),
     (UPSTREAM + "routes: [{host: 'a:80', upstream: u}]", "line 2, column 11: error: 'a:80' is no host"),
     (UPSTREAM + "routes: [{upstream: v}]", "line 2, column 11: error: there is no upstream 'v': known are u"),
     (UPSTREAM + "routes: [{upstream: u, service: s}]", "line 2, column 10: error: a route leads either to a service"),

@@ -130,6 +130,19 @@ def test_a_client_cannot_take_away_what_the_gateway_writes() -> None:
     assert block.length == 3
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(b"X-Forwarded-For", b"X_Forwarded_For", b"X-Forwarded_Proto", b"X-FORWARDED-SSL", b"X-Forwarded-Port"),
+        *(b"Forwarded", b"X-Real-IP", b"x_real_ip", b"x_cse_context", b"X_Invocation-Context"),
+    ],
+)
+def test_a_client_cannot_lie_about_the_way_however_it_writes_the_name(name: bytes) -> None:
+    block = read_block(b"\r\nHost: a\r\n" + name + b": 6.6.6.6\r\nX-Mine: 1\r\n\r\n", trusted=False)
+    assert (block.passed, block.context, block.forwarded_for) == (b"X-Mine: 1\r\nVia: 1.1 waggle\r\n", b"", b"")
+    assert dict(block.headers) == {"host": "a", "x-mine": "1"}
+
+
 @pytest.mark.parametrize("name", [b"x_cse_canary", b"X-CSE-Canary", b"x-cse-context", b"X-Invocation-Context"])
 def test_the_context_of_a_call_is_believed_of_trusted_peers_alone(name: bytes) -> None:
     data = b"\r\nHost: a\r\n" + name + b": {}\r\n\r\n"
@@ -164,6 +177,9 @@ ANSWERS = [
     (b"HTTP/1.1 200", 200, UNTIL_CLOSE, False, b""),
     (b"HTTP/1.0 200 OK\r\nContent-Length: 3", 200, 3, False, b"Content-Length: 3\r\n"),
     (b"HTTP/1.1 204 No Content\r\nX: y", 204, 0, True, b"X: y\r\n"),
+    (b"HTTP/1.1 204 No Content\r\nContent-Length: 0", 204, 0, True, b"Content-Length: 0\r\n"),
+    (b"HTTP/1.1 204 No Content\r\nContent-Length: 9", 204, 0, False, b"Content-Length: 9\r\n"),
+    (b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked", 204, 0, False, b""),
     (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9", 304, 0, True, b"Content-Length: 9\r\n"),
     (
         b"HTTP/1.1 200 OK\r\nConnection: X, content-length\r\nX: y\r\nContent-Length: 1",

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.gateway.config import read_config
-from governance.gateway.heads import BadHeadError
+from governance.gateway.heads import BadHeadError, hostname
 from governance.gateway.table import RouteTable, path_of
 
 ROUTES = """
@@ -49,6 +49,13 @@ CASES = [
     ("x", "GET", "/api%2Fusers", {}, "users", "/people"),
     ("x", "GET", "/other/a%2Fb", {}, "all", "/other/a%2Fb"),
     ("x", "GET", "/%61pi/%C3%A4%20", {}, "api", "/%C3%A4%20"),
+    ("x", "GET", "/api;v=1/users;a=b/1;c", {}, "users", "/people/1"),
+    ("x", "GET", "/api/users/1;c=d", {}, "users", "/people/1;c=d"),
+    ("x", "GET", "/other;v=1/a", {}, "all", "/other;v=1/a"),
+    ("x", "GET", "/;x/api;y//users", {}, "users", "/people"),
+    ("x", "GET", "/api%3Bx", {}, "all", "/api%3Bx"),
+    # A name with the dot of the root is the same name.
+    ("shop.example.com.", "GET", "/api", {}, "shop", "/api"),
 ]
 
 
@@ -57,9 +64,20 @@ def test_the_most_specific_route_is_taken(
     host: str, method: str, target: str, headers: dict[str, str], name: str, goes_on: str
 ) -> None:
     path = path_of(target.encode())
-    found = TABLE.find(host, method, path.plain, headers)
+    found = TABLE.find(hostname(host.encode()), method, path.plain, headers)
     assert found is not None
     assert (found.name, found.target(path).decode()) == (name, goes_on)
+
+
+@pytest.mark.parametrize(
+    ("target", "asked"),
+    [("/api/%61dmin?x=1", "/admin"), ("/api", "/"), ("/api/users/%C3%A4", "/people/\xe4"), ("/other/%61", "/other/a")],
+)
+def test_rules_see_the_path_that_goes_on_in_letters(target: str, asked: str) -> None:
+    path = path_of(target.encode())
+    found = TABLE.find("x", "GET", path.plain, {})
+    assert found is not None
+    assert found.plain(path) == asked
 
 
 def test_without_a_route_there_is_none() -> None:
