@@ -39,6 +39,7 @@ class Goal:
 GOALS: Mapping[str, Goal] = {
     "heartbeat": Goal(2, 21_200, 11, 3),
     "heartbeats": Goal(2),
+    "heartbeat-token": Goal(2),
     "find-1": Goal(2, 26_000, 7.9, 3),
     "find-100": Goal(2, 11_200, 8.2, 5),
     "find-1000": Goal(2, 2_200, 31, 5),

@@ -19,11 +19,13 @@ from benchmarks.push import PushLoad
 from benchmarks.results import LoadFigure, Results, ServerFigures, SizeFigure
 from benchmarks.sample import LoadFailedError, Sample
 from benchmarks.server import Server, server_at
+from benchmarks.tokens import TOKEN_LOAD, TokenLoad
 
-Load = RequestLoad | PushLoad | ConfigLoad | PollLoad
+Load = RequestLoad | TokenLoad | PushLoad | ConfigLoad | PollLoad
 Tell = Callable[[str], None]
 LOADS: Sequence[Load] = (
     *REQUEST_LOADS,
+    TOKEN_LOAD,
     PushLoad("watch-push", "change told to 1,000 watchers"),
     *CONFIG_LOADS,
     *POLL_LOADS,

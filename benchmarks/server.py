@@ -18,6 +18,11 @@ REGISTRY = "registry"
 """What a server that is a Service Center speaks."""
 KIE = "config"
 """What one that is a KIE speaks."""
+ACCESS = "access"
+"""What an engine that is started here has: its access control may be turned on, by this password of root's."""
+ROOT_PASSWORD = "Benchmark-1"  # noqa: S105  of engines that end with the benchmark
+
+_ROOT_VARIABLE = "SC_INIT_ROOT_PASSWORD"
 
 _VERSIONS = {REGISTRY: "/v4/default/registry/version", KIE: "/v1/health"}
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -53,6 +58,7 @@ async def own_engine() -> AsyncIterator[EngineProcess]:
     """A `waggle serve` on a free port with a data folder that goes with it. Raises `LoadFailedError` where it does not start."""
     with tempfile.TemporaryDirectory(prefix="waggle-benchmark-") as folder:
         engine = EngineProcess(Path(folder, "data"))
+        os.environ[_ROOT_VARIABLE] = ROOT_PASSWORD
         try:
             await start(engine)
             yield engine
@@ -76,7 +82,8 @@ async def server_at(url: str, label: str) -> AsyncIterator[Server]:
         yield await _known(label, url, None)
         return
     async with own_engine() as engine:
-        yield await _known(label, engine.url, engine.pid)
+        known = await _known(label, engine.url, engine.pid)
+        yield replace(known, apis=(*known.apis, ACCESS))
 
 
 async def _known(label: str, url: str, pid: int | None) -> Server:

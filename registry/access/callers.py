@@ -71,19 +71,17 @@ class Act(NamedTuple):
 class Caller:
     """One origin, and what it did, by resource, verb and labels."""
 
-    __slots__ = ("acts", "last", "origin", "refused", "requests")
+    __slots__ = ("acts", "last", "origin", "refused")
 
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
         self.last = 0
-        self.requests = 0
         self.acts: dict[str, Act] = {}
         self.refused: Counter[str] = Counter()
 
     def note(self, seen: Seen, about: tuple[Labels, ...], now: int) -> None:
         """Count a request."""
         self.last = now
-        self.requests += 1
         name = str(seen.need)
         if self.acts.pop(name, None) is None and len(self.acts) >= _MOST_ACTS:
             del self.acts[next(iter(self.acts))]
@@ -113,8 +111,8 @@ class Callers:
         self._callers.clear()
         self.began = now
 
-    def note(self, origin: Origin, seen: Seen, about: tuple[Labels, ...], now: int) -> Caller:
-        """Count a request and return its caller; where there are too many origins, the one that was silent longest gives way."""
+    def note(self, origin: Origin, seen: Seen, about: tuple[Labels, ...], now: int) -> None:
+        """Count a request; where there are too many origins, the one that was silent longest gives way."""
         caller = self._callers.pop(origin, None) or Caller(origin)
         if len(self._callers) >= MOST_CALLERS:
             del self._callers[next(iter(self._callers))]
@@ -122,7 +120,6 @@ class Callers:
         caller.note(seen, about, now)
         if seen.refusal is not None:
             (self.enforced if seen.enforced else self.observed)[seen.reason] += 1
-        return caller
 
     def heard(self, now: int) -> list[Caller]:
         """Those that called within the last hour."""

@@ -41,7 +41,9 @@ async def refusal_to_enforce(call: Call, mode: Mode, scope: Scope) -> Reply | No
     breaking = (await _assessed(call, scope)).breaking
     if not breaking:
         return None
-    refusal = RegistryError(409202, f"{len(breaking)} would break: `waggle access readiness` shows them; confirm to enforce all the same")
+    refusal = RegistryError(
+        409202, f"{len(breaking)} would break: `waggle access readiness` shows them; confirm to enforce all the same"
+    )
     error = refusal.error
     shown = {
         "errorCode": str(error.code),

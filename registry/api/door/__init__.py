@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from registry.access.callers import Caller, Seen
+from registry.access.callers import Seen
 from registry.access.permissions import VERBS, Labels, Need
 from registry.access.records import ADMIN, Mode
 from registry.api.call import Call, Reply, Tenancy, json_reply
@@ -76,16 +76,13 @@ class Door:
         granted = self._granted(asked, seen) if asked.filtered and seen.enforced else None
         return self._verdict(asked, seen, granted)
 
-    def note(self, verdict: Verdict, address: str) -> Caller:
+    def note(self, verdict: Verdict, address: str) -> None:
         """Count a request of whoever was decided on, from an address."""
         need = verdict.seen.need
         seen = verdict.seen._replace(need=need._replace(labels=need.labels[:_MOST_LABELS]))
         about = tuple(verdict.asked.about[:_MOST_LABELS])
-        callers = [
+        for origin in verdict.asked.origins:
             self.access.callers.note(origin._replace(address=address), seen, about, self.now)
-            for origin in verdict.asked.origins
-        ]
-        return callers[0]
 
     @contextlib.contextmanager
     def inside(self, call: Call) -> Iterator[None]:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from registry.access.permissions import Labels, Need
 
 if TYPE_CHECKING:
-    from registry.access.callers import Caller, Origin, Seen
+    from registry.access.callers import Origin, Seen
     from registry.api.door import Door
     from registry.catalog.records import Service
 
-_RENEWED_AFTER = 60_000
 _NEVER = float("inf")
 
 
@@ -51,7 +50,7 @@ class Dependence(NamedTuple):
 class Verdict:
     """A decision. `granted` narrows a list to these label sets; `repeatable`: the hot path may use it again."""
 
-    __slots__ = ("_caller", "_door", "_expires", "_renewed", "_version", "asked", "granted", "repeatable", "seen")
+    __slots__ = ("_door", "_version", "asked", "expires", "granted", "repeatable", "seen")
 
     def __init__(
         self, door: Door, asked: Asked, seen: Seen, granted: Sequence[Labels] | None, *, repeatable: bool
@@ -62,9 +61,7 @@ class Verdict:
         self.repeatable = repeatable
         self._door = door
         self._version = door.access.version
-        self._expires: float = seen.identity.expires if seen.identity is not None else _NEVER
-        self._renewed = 0
-        self._caller: Caller | None = None
+        self.expires: float = seen.identity.expires if seen.identity is not None else _NEVER
 
     @property
     def refused(self) -> bool:
@@ -78,7 +75,7 @@ class Verdict:
 
     def stands(self) -> bool:
         """Whether it may be used again: nothing that it depends on has changed, and its token has not ended."""
-        if self._version != self._door.access.version or time.time() >= self._expires:
+        if self._version != self._door.access.version or time.time() >= self.expires:
             return False
         return all(dependence.holds for dependence in self.asked.depends)
 
@@ -90,15 +87,5 @@ class Verdict:
         return (now.refused, now.granted) == (self.refused, self.granted) and (now.repeatable or not self.repeatable)
 
     def note(self, address: str) -> None:
-        """Count one more request that it was used for; where all is as it was, the whole of it is noted once a minute."""
-        door, caller = self._door, self._caller
-        if caller is None or not self._is_known(caller, address) or door.now - self._renewed >= _RENEWED_AFTER:
-            self._renewed = door.now
-            self._caller = door.note(self, address)
-        else:
-            caller.requests += 1
-            caller.last = door.now
-
-    def _is_known(self, caller: Caller, address: str) -> bool:
-        """Whether nothing needs to be counted but one more request of a caller: an instance has its address where it was seen first."""
-        return self.seen.refusal is None and (bool(caller.origin.instance_id) or caller.origin.address == address)
+        """Count a request that it was used for."""
+        self._door.note(self, address)
