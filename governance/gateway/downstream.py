@@ -140,7 +140,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _check_begin(self, data: bytes) -> None:
         """What can become no head is refused at once."""
-        if b"\0" in data or (len(data) > 32 and b" " not in data[:33]):
+        if b"\0" in data or b"\n\n" in data or (len(data) > 32 and b" " not in data[:33]):
             raise BadHeadError("this is no HTTP")
 
     def _begin(self, incoming: Incoming, rest: bytes) -> None:
