@@ -239,14 +239,19 @@ def _check_target(target: str, path: str, *, lenient: bool) -> Reply | None:
     """Section 1.3. The APIs of configuration are lenient: neither length nor end of the target count, nor slashes in the query."""
     odd = len(target) >= _LONGEST_TARGET or target.endswith((";", "&", "?", "+", "@"))
     if not path.startswith("/") or (odd and not lenient):
-        return Reply(400, f"Invalid Request URI {target[:_LONGEST_TARGET]}".encode())
+        return _invalid(target[:_LONGEST_TARGET])
     cleaned = _cleaned(path)
     if cleaned != path:
         query = target[len(path) :]
         return Reply(301, headers={"Location": cleaned + query})
     if "//" in target and not lenient:
-        return Reply(400, f"Invalid Request URI {target}".encode())
+        return _invalid(target)
     return None
+
+
+def _invalid(target: str) -> Reply:
+    """It repeats what was asked for, so no browser may take it for a page."""
+    return Reply(400, f"Invalid Request URI {target}".encode(), headers=_ROUTER_HEADERS)
 
 
 def _cleaned(path: str) -> str:

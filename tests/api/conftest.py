@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from tests.api.attacked import Attacked, attacked_engine
 from tests.api.kie import Kie
 from tests.engine import Client, EngineProcess, client_of, running_engine
 
@@ -42,3 +43,10 @@ async def kie(shared_engine: EngineProcess) -> AsyncIterator[Kie]:
     """A client of the module's engine in a project of KIE's of its own."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
         yield Kie(session, shared_engine.url, f"p{uuid.uuid4().hex[:8]}")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def attacked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Attacked]:
+    """An engine with access enforced and something to hide, for all tests of a module."""
+    async with attacked_engine(tmp_path_factory.mktemp("attacked") / "data") as made:
+        yield made

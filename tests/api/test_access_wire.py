@@ -1,0 +1,145 @@
+"""Attacks with the bytes of the wire and with other people's browsers, while access control is enforced. docs/threat-model.md."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.api.access import ROOT_PASSWORD
+from tests.api.attacked import REGISTRY, SECRET, Attacked
+from tests.api.office import permission
+from tests.engine import EngineProcess
+from tests.raw import connect, request
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_requests_in_one_packet_are_each_judged_by_their_own_credentials(attacked: Attacked) -> None:
+    """The fast and the slow path never lend one request the token of another, whatever stands beside it on the wire."""
+    beat = f"{REGISTRY}/microservices/orders-id/instances/orders-1/heartbeat"
+    find = f"{REGISTRY}/instances?appId=default&serviceName=orders"
+    with_token, without = (
+        [request(*asked, b"", **more) for asked in (("PUT", beat), ("GET", find))]
+        for more in (attacked.office.root, {})
+    )
+    async with connect(attacked.engine.port) as connection:
+        for good, bad in (*zip(with_token, without, strict=True), *zip(with_token, reversed(without), strict=True)):
+            for _ in range(4):
+                assert (await connection.exchange(good)).status == 200
+                for order in ((good, bad), (bad, good), (good, good, bad), (bad, bad, good)):
+                    connection.writer.write(b"".join(order))
+                    statuses = [(await connection.read()).status for _ in order]
+                    assert statuses == [200 if one is good else 401 for one in order]
+
+
+def _with(lines: Sequence[str]) -> bytes:
+    head = [f"GET {REGISTRY}/microservices/{SECRET}-id HTTP/1.1", "Host: engine", *lines]
+    return ("\r\n".join(head) + "\r\n\r\n").encode("latin-1")
+
+
+async def test_a_head_that_two_readers_could_read_differently_lets_nobody_in(attacked: Attacked) -> None:
+    """Two credentials, folded or odd names, another request in a body: the weaker reading counts, or it is refused."""
+    weak = await attacked.office.account("weak", [permission("service", serviceName="orders")])
+    good, bad = (f"Authorization: {headers['Authorization']}" for headers in (attacked.office.root, weak))
+    smuggled = _with([good]).decode()
+    odd = (
+        [bad, good],
+        [f"{good}\x00"],
+        [good.replace(": ", " : ", 1)],
+        [good.replace("Authorization", " Authorization", 1)],
+        ["X-Other: 1\r\n " + good],
+        ["X-Other: 1\n" + good],
+        ["X-Other: 1\r" + good],
+        [good.replace("Authorization", "Authorizat\u0131on", 1).encode().decode("latin-1")],
+        [bad, f"Content-Length: {len(smuggled)}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}"],
+        [bad, f"Content-Length: {len(smuggled)}\r\n\r\n{smuggled}"],
+        ["Connection: authorization", bad, good],
+        ["X_Authorization: x", good.replace("Authorization", "HTTP_AUTHORIZATION", 1)],
+    )
+    for lines in odd:
+        async with connect(attacked.engine.port) as connection:
+            for _ in range(2):
+                connection.writer.write(_with([bad]))
+                assert (await connection.read()).status == 403
+            connection.writer.write(_with(lines) + request("GET", "/unknown", Connection="close"))
+            answers = await asyncio.wait_for(connection.reader.read(), 20)
+        assert answers.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4")), lines
+        assert b"HTTP/1.1 200" not in answers, lines
+        assert b'"serviceName"' not in answers, lines
+
+
+def _kilobytes(engine: EngineProcess) -> int:
+    """The memory of the engine's process."""
+    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{engine.pid}/status").read_text(encoding="ascii"))
+    assert found is not None
+    return int(found[1])
+
+
+async def test_a_small_body_that_would_unpack_to_a_large_one_is_not_unpacked(attacked: Attacked) -> None:
+    """Bodies are read as they come, and a compressed one is no JSON; who has no credentials is refused before any of it is read."""
+    bomb = gzip.compress(b'{"service":{"serviceName":"' + b"x" * 200_000_000 + b'"}}', 9)
+    before = _kilobytes(attacked.engine)
+    for headers, wanted in ((attacked.office.root, 400), ({}, 401)):
+        named = {"Content-Encoding": "gzip", "Content-Type": "application/json", **headers}
+        async with attacked.client.session.post(
+            f"{attacked.client.registry}/microservices", data=bomb, headers=named
+        ) as answer:
+            assert answer.status == wanted
+    assert _kilobytes(attacked.engine) - before < 30_000
+
+
+async def test_a_browser_lends_nobody_its_rights(attacked: Attacked) -> None:
+    """No cookie is ever set or read; another origin's page may not send Authorization, and never gets credentials allowed."""
+    asked = {
+        "Origin": "http://evil.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    url = f"{attacked.client.url}/v4/accounts"
+    async with attacked.client.session.options(url, headers=asked) as answer:
+        assert "Access-Control-Allow-Headers" not in answer.headers
+        assert "Access-Control-Allow-Origin" not in answer.headers
+    sign_in = {"name": "root", "password": ROOT_PASSWORD}
+    async with attacked.client.session.post(
+        f"{attacked.client.url}/v4/token", json=sign_in, headers={"Origin": "http://evil.example"}
+    ) as answer:
+        assert answer.status == 200
+        assert "Set-Cookie" not in answer.headers
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+    async with attacked.client.session.post(url, data=b"name=x", headers={"Origin": "http://evil.example"}) as answer:
+        assert answer.status == 401
+
+
+async def test_hostile_names_are_never_answered_as_a_page(attacked: Attacked) -> None:
+    """Text of clients comes back as JSON; where a refusal repeats a target, that is plain text, and no browser may guess otherwise."""
+    mark = "<script>alert(1)</script>"
+    body = {"service": {"serviceName": "xss", "serviceId": "xss-id", "description": mark, "properties": {mark: mark}}}
+    await attacked.client.call("POST", "/microservices", body, 200, **attacked.office.root)
+    item = {"key": "xss", "value": mark, "labels": {"app": "xss"}, "status": "enabled"}
+    await attacked.client.call("POST", "/v1/default/kie/kv", item, 200, **attacked.office.root)
+    paths = [
+        f"{REGISTRY}/microservices/xss-id",
+        "/v4/default/admin/dump",
+        "/v4/default/govern/microservices",
+        "/v1/default/kie/kv",
+    ]
+    reflected = [
+        f"{REGISTRY}/microservices/{mark}",
+        f"/{mark}",
+        f"/x?{mark}@",
+        f"/x?{mark}//",
+        f"/v1/default/kie/kv?{mark}=1",
+    ]
+    async with connect(attacked.engine.port) as connection:
+        for path in (*paths, *reflected):
+            answer = await connection.exchange(request("GET", path, b"", Accept="text/html", **attacked.office.root))
+            kind = (answer.header("Content-Type") or "").partition(";")[0]
+            assert kind in ("application/json", "text/plain"), path
+            assert path not in paths or mark.encode() in answer.body, path
+            if mark.encode() in answer.body:
+                assert kind == "application/json" or answer.header("X-Content-Type-Options") == "nosniff", path
