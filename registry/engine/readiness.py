@@ -49,9 +49,14 @@ class Row:
     why: Sequence[str]
 
     @property
+    def breaks(self) -> bool:
+        """Whether it would break. An instance that is not registered any more has left, or is offline already."""
+        return bool(self.why) and (self.instance is not None or not self.origin.instance_id)
+
+    @property
     def login(self) -> Login | None:
         """What is to be set in it, where it would break."""
-        return login_of(runtime_of(self.service)) if self.service is not None and self.why else None
+        return login_of(runtime_of(self.service)) if self.service is not None and self.breaks else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ class Readiness:
     @property
     def breaking(self) -> Sequence[Row]:
         """What would break of what is registered."""
-        return [row for row in (*self.instances, *self.others) if row.why and row.service is not None]
+        return [row for row in (*self.instances, *self.others) if row.breaks and row.service is not None]
 
 
 async def assess(access: Access, catalog: Catalog, scope: Scope, now: int) -> Readiness:
@@ -153,7 +158,7 @@ def _services(catalog: Catalog) -> Sequence[Service]:
 
 
 def _sorted(rows: list[Row]) -> Sequence[Row]:
-    return sorted(rows, key=lambda row: (not row.why, row.service is None, row.origin))
+    return sorted(rows, key=lambda row: (not row.breaks, row.service is None, row.origin))
 
 
 def _judged(
@@ -164,7 +169,8 @@ def _judged(
     service: Service | None,
     instance: Instance | None,
 ) -> Row:
-    acts = [act for caller in callers for act in caller.recent(now) if scope.covers(act.need.resource, act.about)]
+    did = _of_now([act for caller in callers for act in caller.recent(now)])
+    acts = [act for act in did if scope.covers(act.need.resource, act.about)]
     newest = max(acts, key=attrgetter("at"), default=None)
     worst = next((act for act in acts if act.credentials != VALID), newest)
     identity = newest.identity if newest is not None else None
@@ -187,6 +193,17 @@ def _judged(
         refused,
         _why(access, acts) if callers else ["has not been heard since access control began to observe"],
     )
+
+
+def _of_now(acts: Sequence[Act]) -> Sequence[Act]:
+    """What was done before good credentials came is judged with these: whoever has them now sends them with all that it does."""
+    good = max((act for act in acts if act.identity is not None), key=attrgetter("at"), default=None)
+    if good is None:
+        return acts
+    return [
+        act._replace(identity=good.identity, credentials=VALID) if act.identity is None and act.at < good.at else act
+        for act in acts
+    ]
 
 
 def _why(access: Access, acts: Iterable[Act]) -> Sequence[str]:
@@ -223,7 +240,7 @@ def document(row: Row, began: int, now: int) -> Mapping[str, object]:
         "did": row.did,
         "lastSeen": row.last,
         "refused": row.refused,
-        "breaks": bool(row.why),
+        "breaks": row.breaks,
         "why": row.why,
     }
     if row.login is not None:

@@ -90,6 +90,34 @@ async def test_enforcing_asks_for_confirmation_until_nobody_would_break(
         assert (await office.switch("enforce", confirm=False))["mode"] == "enforce"
 
 
+async def test_one_that_has_got_credentials_or_has_left_is_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an instance did before its token counts as done with it; and one that was replaced by another does not come again."""
+    async with guarded(tmp_path / "data", monkeypatch) as (_, client, office):
+        path = await _registered(client, "python", {})
+        assert not (await _readiness(client, office))["ready"]
+        good = await office.account("good", [permission("service", "create", "update")])
+        await client.call("PUT", f"{path}/heartbeat", None, 200, **good)
+        assert (await _readiness(client, office))["ready"]
+        await client.call("PUT", "/v4/roles/good", {"perms": [permission("service", "update")]}, 200, **office.root)
+        row = _named(await _readiness(client, office))["python"]
+        assert (row["credentials"], row["breaks"]) == ("valid", True)
+        assert "service:create" in row["why"][0], "what it did without a token needs a permission all the same"
+
+        await client.call("PUT", "/v4/roles/good", {"perms": [permission("service")]}, 200, **office.root)
+        old = {"instance": {"hostName": "host", "instanceId": "python-0", "endpoints": ["rest://10.0.0.1:1"]}}
+        await client.call("POST", "/microservices/python-id/instances", old, 200, **good)
+        gone = path.replace("python-1", "python-0")
+        await client.call("PUT", f"{gone}/heartbeat", None, 200)
+        assert (await _readiness(client, office))["breaking"] == 1
+        await client.call("DELETE", gone, None, 200)
+        answer = await _readiness(client, office)
+        assert (answer["ready"], answer["breaking"]) == (True, 0)
+        (row,) = (row for row in answer["others"] if row.get("instanceId") == "python-0")
+        assert (row["credentials"], row["breaks"]) == ("none", False)
+
+
 async def test_one_that_was_not_heard_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From off, nothing is known of anyone: the switch says so."""
     async with guarded(tmp_path / "data", monkeypatch, "off") as (_, client, office):
@@ -112,7 +140,7 @@ async def test_a_role_that_would_empty_a_configuration_is_told(tmp_path: Path, m
             await client.call("GET", f"{_KIE}{query}", None, 200, **some)
             answer = await _readiness(client, office)
             row = next(
-                row for row in answer["others"] if row.get("account") == "some" and bool(row.get("app")) == bool(query)
+                row for row in answer["others"] if "config:get" in row["did"] and bool(row.get("app")) == bool(query)
             )
             assert row["breaks"] == (not query), row
         assert "config:get" in row["why"][0]
