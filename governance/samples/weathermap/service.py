@@ -16,6 +16,7 @@ from governance.sdk import Microservice, ServiceSettings, SettingsError, until_s
 
 APP = "weathermap"
 _CALLERS = ("edge-service", "fusionweather")
+_HEARTBEATS = "servicecomb_service_registry_instance_healthCheck_interval"
 log = logger(__name__)
 
 
@@ -32,7 +33,7 @@ def almanac(environ: Mapping[str, str]) -> Almanac:
 def settings_for(name: str, version: str, host: str, port: int, engine: str, schema: str) -> ServiceSettings:
     """The settings of one of the sample's services."""
     given: dict[str, object] = {"app": APP, "name": name, "endpoints": (f"rest://{host}:{port}",)}
-    given |= {"schemas": {name: schema} if schema else {}, "heartbeat_interval": 10.0, "pull_interval": 15.0}
+    given |= {"schemas": {name: schema} if schema else {}, "pull_interval": 15.0}
     # Whoever calls is told by a push: a second is plenty.
     given["drain_wait"] = 1.0
     # Who calls others proves who it is, so that their access lists know it.
@@ -41,7 +42,7 @@ def settings_for(name: str, version: str, host: str, port: int, engine: str, sch
         given["version"] = version
     if engine:
         given["addresses"] = engine
-    return ServiceSettings.load(None, os.environ, **given)
+    return ServiceSettings.load(None, {_HEARTBEATS: "10", **os.environ}, **given)
 
 
 async def latency(environ: Mapping[str, str]) -> None:

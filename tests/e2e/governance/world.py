@@ -68,14 +68,14 @@ class Member:
 
 
 class World:
-    """An engine, and what of the weathermap was started with it."""
+    """An engine, and what of the weathermap was started with it. `flags` and `environ` are the engine's."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, flags: Sequence[str] = (), environ: Mapping[str, str] = {}) -> None:
         self.folder = folder
         self.members: deque[Member] = deque()
         port = free_port()
         where = ("--host", "127.0.0.1", "--port", str(port), "--data-dir", str(folder / "engine"))
-        self._take(Member("engine", ["registry.cli", "serve", *where, *_ENGINE_ONLY], port, folder, {}))
+        self._take(Member("engine", ["registry.cli", "serve", *where, *_ENGINE_ONLY, *flags], port, folder, environ))
         self.engine = self.members[0].url
 
     def start(self, name: str, **environ: str) -> Member:
@@ -180,9 +180,9 @@ class World:
 
 
 @contextlib.contextmanager
-def a_world(folder: Path) -> Iterator[World]:
-    """A world that ends with the block."""
-    world = World(folder)
+def a_world(folder: Path, *flags: str, **environ: str) -> Iterator[World]:
+    """A world that ends with the block; flags and variables are the engine's."""
+    world = World(folder, flags, environ)
     try:
         yield world
     finally:
