@@ -109,10 +109,10 @@ class Server:
             "/openapi.json": settings.openapi_access,
             "/v4/:project/admin/dump": settings.dump_access,
         }
-        routes = read_by((*protocols, *operation_routes(metrics.show, protocols)), readers)
+        self.routes = read_by((*protocols, *operation_routes(metrics.show, protocols)), readers)
         limits = {name: getattr(settings, name) for name in _BODY_LIMITS}
         door = Door(self.engine)
-        self._gate = Gate(self.engine, routes, self, door, body_limits=limits, timeout=settings.request_timeout)
+        self._gate = Gate(self.engine, self.routes, self, door, body_limits=limits, timeout=settings.request_timeout)
         self._gate.learn = self.hot.learn
         self._gate.observe = metrics.observe
         self.engine.on_tick += [door.tick, self.hot.tick, self._http.sweep, Collector().tick]

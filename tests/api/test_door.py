@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from tests.api.office import Office, guarded, permission
 from tests.engine import Client
+from tests.unit.api.test_door import PUBLIC
 
 _KIE = "/v1/default/kie/kv"
 _POLICIES = "/v1/default/gov/retry"
@@ -240,3 +242,19 @@ async def test_switches_of_metrics_and_descriptions(who: str, tmp_path: Path, mo
         for path in ("/metrics", "/openapi.json", "/v4/default/admin/dump"):
             found = [(await client.call("GET", path, None, None, **headers))[0] for headers in ({}, clerk, office.root)]
             assert found == wanted, path
+
+
+async def test_no_route_is_open_that_should_not_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every route of the description, asked for without credentials: 401, but for those that are public."""
+    async with guarded(tmp_path / "data", monkeypatch, "enforce") as (_, client, _office):
+        _, described, _ = await client.call("GET", "/openapi.json", None, 200)
+        asked = 0
+        for path, methods in described["paths"].items():  # type: ignore[index]
+            for method in methods:
+                if (method.upper(), re.sub(r"{(\w+)}", r":\1", path)) in PUBLIC:
+                    continue
+                whole = re.sub(r"{\w+}", "default", path)
+                async with client.session.request(method, f"{client.url}{whole}", allow_redirects=False) as answer:
+                    assert answer.status == 401, (method, path)
+                asked += 1
+        assert asked > 90
