@@ -29,7 +29,9 @@ class Member:
 
 
 class Fleet:
-    """Runs its members for as long as the block lasts. Each logs to `<folder>/<name>.log`. `ended` is told who ends by itself."""
+    """Runs its members for as long as the block lasts. Each logs to `<folder>/<name>.log`, for nobody else's eyes: the engine says root's
+    password once. `ended` is told who ends by itself.
+    """
 
     def __init__(self, folder: Path, members: Sequence[Member], ended: Callable[[str], None]) -> None:
         self._folder = folder
@@ -71,6 +73,7 @@ class Fleet:
         self._ended(name)
 
     async def _start(self, member: Member) -> asyncio.subprocess.Process:
+        self._log(member.name).touch(mode=0o600)
         with self._log(member.name).open("ab") as log:
             return await asyncio.create_subprocess_exec(
                 *member.command,

@@ -13,11 +13,13 @@ import aiohttp
 import orjson
 import pytest
 from aiohttp import web
+from pydantic import SecretStr
 
-from governance.sdk import EngineError, ServiceSettings
+from governance.sdk import Configuration, EngineError, Microservice, ServiceSettings
 from governance.sdk.account import Account
 from governance.sdk.addresses import AddressPool
 from governance.sdk.client import CenterClient
+from tests.engine import eventually
 from tests.unit.sdk.fakes import Time
 from tests.unit.sdk.servers import nobody, serving
 
@@ -312,6 +314,54 @@ async def test_a_password_by_reference_is_read_at_each_login(tmp_path: Path, cap
     assert engine.logins[-1] == {"name": "cart", "password": PASSWORD}
 
 
+async def test_everything_that_a_service_asks_carries_its_one_token() -> None:
+    """Registration, heartbeats, finds, the watch and the configuration, whatever comes first."""
+    engine, seen = Engine(), set()
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.path == "/v4/token":
+            return await engine.handle(request)
+        sort = request.path.removeprefix("/v4/default/registry").split("/")[-1]
+        seen.add(sort)
+        assert request.headers["Authorization"] == f"Bearer {engine.valid}", request.path
+        if sort == "watcher":
+            socket = web.WebSocketResponse()
+            await socket.prepare(request)
+            await socket.receive()
+            return socket
+        body = {"serviceId": "s1", "instanceId": "i1", "instances": [], "schemas": [], "data": []}
+        return web.json_response(body, headers={"X-Kie-Revision": "1", "X-Resource-Revision": "1"})
+
+    wanted = {"existence", "instances", "heartbeat", "watcher", "kv"}
+    async with serving(handle) as address:
+        settings = ServiceSettings(
+            name="cart",
+            addresses=(address,),
+            account_name="cart",
+            account_password=SecretStr(PASSWORD),
+            config_cache="",
+        )
+        async with Microservice(settings) as service:
+            await service.instances("weather")
+            await eventually(lambda: _has(seen, wanted))
+        async with Configuration(settings) as config:
+            await config.ready()
+    assert len(engine.logins) == 2, "one for the service, one for the configuration alone"
+
+
+def test_services_of_one_process_beat_in_their_own_names() -> None:
+    known = {"name": "cart", "addresses": ("http://127.0.0.1:1",)}
+    first, second, third = (
+        CenterClient(ServiceSettings(**known, **more), AddressPool(known["addresses"]))  # type: ignore[arg-type]
+        for more in (
+            {},
+            {"account_name": "cart", "account_password": "-"},
+            {"account_name": "cart", "account_password": "-"},
+        )
+    )
+    assert first.scope != second.scope == third.scope, "clients of one scope beat in one call"
+
+
 async def test_neither_password_nor_token_is_ever_shown(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     engine = Engine()
@@ -331,3 +381,7 @@ async def test_neither_password_nor_token_is_ever_shown(caplog: pytest.LogCaptur
     for text in (caplog.text, shown, repr(caught.value)):
         assert PASSWORD not in text
         assert engine.valid not in text
+
+
+async def _has(seen: set[str], wanted: set[str]) -> bool:
+    return wanted <= seen

@@ -93,6 +93,10 @@ async def test_a_fleet_ends_with_its_block_also_who_does_not_want_to(
     assert not any(map(alive, pids))
 
 
+def _modes(folder: Path) -> set[int]:
+    return {log.stat().st_mode & 0o777 for log in folder.glob("*.log")}
+
+
 async def test_a_fleet_tells_who_ends_by_itself_and_how_to_start_it_again(tmp_path: Path) -> None:
     ended: asyncio.Queue[str] = asyncio.Queue()
     ends = member("ends", "import os, sys; print(os.environ['ADDED']); sys.exit(3)")
@@ -100,6 +104,8 @@ async def test_a_fleet_tells_who_ends_by_itself_and_how_to_start_it_again(tmp_pa
         async with asyncio.timeout(20):
             assert await ended.get() == "ends"
         assert fleet.obituary("ends") == f"ends has ended with status 3; the end of {tmp_path}/ends.log:\nyes it's"
+        # The engine's log has root's password.
+        assert _modes(tmp_path) == {0o600}
         assert fleet.revival("ends").startswith(f"env ADDED='yes it'\"'\"'s' {sys.executable} -c ")
 
 
