@@ -16,6 +16,7 @@ from registry.errors import RegistryError
 HOUR = 3_600_000
 MOST_CALLERS = 20_000
 _MOST_ACTS = 64
+_MOST_LABELS = 20
 VALID = "valid"
 NONE = "none"
 PERMISSION = "permission"
@@ -58,6 +59,20 @@ class Seen(NamedTuple):
         return self.credentials if self.identity is None else PERMISSION
 
 
+class Told(NamedTuple):
+    """What is kept of a request: `name` tells what was asked for apart, `about` is what the scope of enforcement looks at."""
+
+    seen: Seen
+    name: str
+    about: tuple[Labels, ...]
+
+    @classmethod
+    def of(cls, seen: Seen, about: Sequence[Labels]) -> Told:
+        """Without most of the labels, where they are many."""
+        seen = seen._replace(need=seen.need._replace(labels=seen.need.labels[:_MOST_LABELS]))
+        return cls(seen, str(seen.need), tuple(about[:_MOST_LABELS]))
+
+
 class Act(NamedTuple):
     """What a caller did, the last time that it did it; `about` is what the scope of enforcement looks at."""
 
@@ -79,13 +94,13 @@ class Caller:
         self.acts: dict[str, Act] = {}
         self.refused: Counter[str] = Counter()
 
-    def note(self, seen: Seen, about: tuple[Labels, ...], now: int) -> None:
+    def note(self, told: Told, now: int) -> None:
         """Count a request."""
         self.last = now
-        name = str(seen.need)
+        seen, name = told.seen, told.name
         if self.acts.pop(name, None) is None and len(self.acts) >= _MOST_ACTS:
             del self.acts[next(iter(self.acts))]
-        self.acts[name] = Act(seen.need, about, seen.identity, seen.credentials, now)
+        self.acts[name] = Act(seen.need, told.about, seen.identity, seen.credentials, now)
         if seen.refusal is not None:
             self.refused[seen.reason] += 1
 
@@ -111,13 +126,14 @@ class Callers:
         self._callers.clear()
         self.began = now
 
-    def note(self, origin: Origin, seen: Seen, about: tuple[Labels, ...], now: int) -> None:
+    def note(self, origin: Origin, told: Told, now: int) -> None:
         """Count a request; where there are too many origins, the one that was silent longest gives way."""
         caller = self._callers.pop(origin, None) or Caller(origin)
         if len(self._callers) >= MOST_CALLERS:
             del self._callers[next(iter(self._callers))]
         self._callers[origin] = caller
-        caller.note(seen, about, now)
+        caller.note(told, now)
+        seen = told.seen
         if seen.refusal is not None:
             (self.enforced if seen.enforced else self.observed)[seen.reason] += 1
 

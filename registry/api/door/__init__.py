@@ -29,7 +29,6 @@ _ITEMS = "kie.tracked_list"
 _LISTS = frozenset((_ITEMS, "services.list_all", "govern.details", "govern.apps"))
 _ANY_LABELS = frozenset((_ITEMS, "kie.create"))
 _TICKS_BETWEEN_SWEEPS = 20
-_MOST_LABELS = 20
 _UNREADABLE = (401201, 401204, 401205)
 _UNAUTHORIZED = Reply(401)
 
@@ -78,11 +77,9 @@ class Door:
 
     def note(self, verdict: Verdict, address: str) -> None:
         """Count a request of whoever was decided on, from an address."""
-        need = verdict.seen.need
-        seen = verdict.seen._replace(need=need._replace(labels=need.labels[:_MOST_LABELS]))
-        about = tuple(verdict.asked.about[:_MOST_LABELS])
         for origin in verdict.asked.origins:
-            self.access.callers.note(origin._replace(address=address), seen, about, self.now)
+            here = origin if origin.address == address else origin._replace(address=address)
+            self.access.callers.note(here, verdict.told, self.now)
 
     @contextlib.contextmanager
     def inside(self, call: Call) -> Iterator[None]:

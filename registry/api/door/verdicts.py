@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from registry.access.callers import Told
 from registry.access.permissions import Labels, Need
 
 if TYPE_CHECKING:
@@ -50,13 +51,14 @@ class Dependence(NamedTuple):
 class Verdict:
     """A decision. `granted` narrows a list to these label sets; `repeatable`: the hot path may use it again."""
 
-    __slots__ = ("_door", "_version", "asked", "expires", "granted", "repeatable", "seen")
+    __slots__ = ("_door", "_version", "asked", "expires", "granted", "repeatable", "seen", "told")
 
     def __init__(
         self, door: Door, asked: Asked, seen: Seen, granted: Sequence[Labels] | None, *, repeatable: bool
     ) -> None:
         self.asked = asked
         self.seen = seen
+        self.told = Told.of(seen, asked.about)
         self.granted = granted
         self.repeatable = repeatable
         self._door = door

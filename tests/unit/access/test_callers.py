@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from registry.access.callers import HOUR, MOST_CALLERS, Callers, Origin, Seen
+from registry.access.callers import HOUR, MOST_CALLERS, Callers, Origin, Seen, Told
 from registry.access.permissions import Need
 from registry.access.tokens import Identity
 from registry.errors import RegistryError
@@ -12,19 +12,23 @@ _GOOD = Seen(_NEED, Identity("a", ("r",), 10), None, enforced=False)
 _BAD = Seen(_NEED, None, RegistryError(401204), enforced=False)
 
 
+def _told(seen: Seen) -> Told:
+    return Told.of(seen, ())
+
+
 def test_what_is_remembered_is_bounded() -> None:
     """The one that was silent longest gives way, and of a caller what it did longest ago."""
     callers = Callers()
     for number in range(MOST_CALLERS + 10):
-        callers.note(Origin("t", f"host-{number}"), _GOOD, (), number)
-        callers.note(Origin("t", "busy"), _GOOD, (), number)
+        callers.note(Origin("t", f"host-{number}"), _told(_GOOD), number)
+        callers.note(Origin("t", "busy"), _told(_GOOD), number)
     assert len(callers) == MOST_CALLERS
     heard = {caller.origin.address: caller for caller in callers.heard(MOST_CALLERS)}
     assert "busy" in heard
     assert "host-0" not in heard
     for number in range(200):
         seen = _GOOD._replace(need=Need("service", "get", ({"serviceName": f"s{number}"},)))
-        callers.note(Origin("t", "busy"), seen, (), number)
+        callers.note(Origin("t", "busy"), _told(seen), number)
     assert len(heard["busy"].acts) == 64
     assert any("s199" in name for name in heard["busy"].acts)
 
@@ -32,10 +36,10 @@ def test_what_is_remembered_is_bounded() -> None:
 def test_refusals_are_counted_by_outcome_and_reason() -> None:
     callers = Callers()
     origin = Origin("t", "a", "s", "i")
-    callers.note(origin, _BAD, (), 1)
-    callers.note(origin, _BAD._replace(enforced=True), (), 2)
+    callers.note(origin, _told(_BAD), 1)
+    callers.note(origin, _told(_BAD._replace(enforced=True)), 2)
     denied = Seen(_NEED, Identity("a", ("r",), 10), RegistryError(403205), enforced=False)
-    callers.note(origin, denied, (), 3)
+    callers.note(origin, _told(denied), 3)
     assert {name: dict(numbers) for name, numbers in callers.counts.items()} == {
         "observed": {"none": 1, "permission": 1},
         "enforced": {"none": 1},
@@ -47,11 +51,11 @@ def test_refusals_are_counted_by_outcome_and_reason() -> None:
 def test_only_the_last_hour_counts() -> None:
     callers = Callers()
     origin = Origin("t", "a")
-    callers.note(origin, _GOOD, (), 0)
-    callers.note(origin, _GOOD._replace(need=Need("service", "get")), (), HOUR)
+    callers.note(origin, _told(_GOOD), 0)
+    callers.note(origin, _told(_GOOD._replace(need=Need("service", "get"))), HOUR)
     (caller,) = callers.heard(HOUR + 1)
     assert [act.need.verb for act in caller.recent(HOUR + 1)] == ["get"]
     assert callers.heard(2 * HOUR + 1) == []
-    callers.note(origin, _GOOD, (), 2 * HOUR)
+    callers.note(origin, _told(_GOOD), 2 * HOUR)
     callers.begin(2 * HOUR)
     assert (callers.heard(2 * HOUR), callers.began) == ([], 2 * HOUR)
