@@ -11,6 +11,7 @@ import structlog
 
 _SECRET = re.compile("authorization|password|passwd|token|secret|cookie|private_?key", re.IGNORECASE)
 _MASK = "********"
+_OWN = __name__.partition(".")[0]
 
 
 def mask_secrets(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
@@ -76,4 +77,6 @@ def configure(level: str, style: str) -> None:
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    # Other packages tell no details: SQLite's driver would show every value that is stored, keys and password hashes among them.
+    root.setLevel(max(logging.getLevelName(level.upper()), logging.INFO))
+    logging.getLogger(_OWN).setLevel(level.upper())

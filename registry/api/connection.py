@@ -113,8 +113,10 @@ class HotProtocol(RequestHandler):
         else:
             if isinstance(self._manager, HotServer):
                 self._manager.unreadable += 1
-            log.debug("request.unreadable", reason=message)
-            answer = web.Response(status=status, text=message)
+            # What follows the colon is what was sent: credentials may be in it.
+            reason = (message or "").partition(":")[0]
+            log.debug("request.unreadable", reason=reason)
+            answer = web.Response(status=status, text=reason)
             answer.force_close()
         answer.headers["Server"] = SERVER
         return answer
