@@ -22,8 +22,8 @@ class Shell:
         self._environ = {**os.environ, "XDG_CONFIG_HOME": str(home), "WAGGLE_ENGINE": url, "COLUMNS": "200"}
         self._environ.pop("WAGGLE_PASSWORD", None)
 
-    async def waggle(self, *words: str, typed: str = "", expect: int = 0, **environ: str) -> str:
-        """What a command prints when this is its standard input."""
+    async def waggle(self, *words: str, typed: str = "", expect: int = 0, out: bool = False, **environ: str) -> str:
+        """What a command prints when this is its standard input: its complaint where it fails, unless its output is wanted."""
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -36,10 +36,10 @@ class Shell:
             env={**self._environ, **environ},
         )
         async with asyncio.timeout(30):
-            out, err = await process.communicate(typed.encode())
+            printed, err = await process.communicate(typed.encode())
         process._transport.close()  # type: ignore[attr-defined]
         assert process.returncode == expect, err.decode()
-        return out.decode() if expect == 0 else err.decode()
+        return printed.decode() if expect == 0 or out else err.decode()
 
 
 async def _second_line(engine: EngineProcess) -> str:
