@@ -25,6 +25,8 @@ from registry.engine.runtimes import runtime_of
 UNHEARD = "unknown"
 """The credentials of an instance that has not been heard."""
 _AT_ONCE = 500
+_SILENCE = 5 * 60_000
+"""Ten times as long, in milliseconds, as clients usually wait between asking for providers."""
 _WORDS = {
     NONE: "sends no credentials",
     "invalid": "sends a token that is none",
@@ -40,6 +42,7 @@ class Row:
     origin: Origin
     service: Service | None
     instance: Instance | None
+    is_there: bool
     credentials: str
     account: str
     roles: Sequence[str]
@@ -50,8 +53,8 @@ class Row:
 
     @property
     def breaks(self) -> bool:
-        """Whether it would break. An instance that is not registered any more has left, or is offline already."""
-        return bool(self.why) and (self.instance is not None or not self.origin.instance_id)
+        """Whether it would break: what has left would not."""
+        return bool(self.why) and self.is_there
 
     @property
     def login(self) -> Login | None:
@@ -185,6 +188,7 @@ def _judged(
         origin,
         service,
         instance,
+        _is_there(callers, service, instance, now),
         worst.credentials if worst is not None else UNHEARD,
         identity.account if identity is not None else "",
         _enough(access, acts),
@@ -193,6 +197,16 @@ def _judged(
         refused,
         _why(access, acts) if callers else ["has not been heard since access control began to observe"],
     )
+
+
+def _is_there(callers: Sequence[Caller], service: Service | None, instance: Instance | None, now: int) -> bool:
+    """Whether callers may still call: one that names an instance which is not registered has left, or is offline already; one of a
+    service that has been silent for minutes was an instance that has been replaced.
+    """
+    if instance is not None:
+        return True
+    (caller,) = callers
+    return not caller.origin.instance_id and (service is None or now - caller.last <= _SILENCE)
 
 
 def _of_now(acts: Sequence[Act]) -> Sequence[Act]:
