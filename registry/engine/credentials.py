@@ -17,6 +17,7 @@ from registry.access import Access, Mode, Scope
 from registry.access.accounts import Draft
 from registry.access.passwords import check_password
 from registry.access.records import ROOT, Account, SigningKey
+from registry.engine.turns import Turns
 from registry.errors import RegistryError
 
 T = TypeVar("T")
@@ -42,13 +43,17 @@ class FirstStartError(Exception):
 
 
 class Credentials:
-    """Signs in, hashes and makes keys. One hash is made at a time: a flood of passwords leaves the other core to everyone else."""
+    """Signs in, hashes and makes keys.
+
+    One hash is made at a time, so that a flood of passwords leaves the other core to everyone else; addresses take turns, so that it leaves
+    every other address its sign-ins.
+    """
 
     def __init__(self, access: Access, execute: Execute, now: Callable[[], int]) -> None:
         self._access = access
         self._execute = execute
         self._now = now
-        self._one_at_a_time = asyncio.Semaphore(1)
+        self._turns = Turns()
 
     async def prepare(self, mode: Mode, password: str, *, fresh: bool, reset: bool = False) -> str:
         """Make what every engine has: built-in roles, a key and root; in a `fresh` journal the mode, too.
@@ -89,7 +94,7 @@ class Credentials:
         While services may still call without a token nobody is locked, and `wrong` is 401302: Java clients ask again after that one only.
         """
         key, locks = f"{name[:64]}::{address}", self._access.lockouts
-        async with self._one_at_a_time:
+        async with self._turns.turn(address):
             half_open = self._access.half_open
             if not half_open and locks.banned(key, self._now() // 1000):
                 raise RegistryError(403201, "too many wrong passwords from this address")
@@ -124,7 +129,7 @@ class Credentials:
 
     async def hash(self, password: str) -> str:
         """The bcrypt hash of a password."""
-        async with self._one_at_a_time:
+        async with self._turns.turn(""):
             return await asyncio.to_thread(_hash, password)
 
 
