@@ -28,7 +28,7 @@ async def test_a_gray_release_to_the_end_loses_no_request(world: World) -> None:
         await beta_is_up(world)
         assert share_of("0.0.3", await load.from_now(200)) == 0, "it is up, and nobody asks it"
         await gray(world, "--share", "50", "--wait")
-        assert 0.48 <= share_of("0.0.3", await load.from_now(2000)) <= 0.52
+        assert 0.48 <= share_of("0.0.3", await load.from_now(1000)) <= 0.52
         await gray(world, "--share", "100")
         assert share_of("0.0.3", await load.from_now(200)) == 1
         await waggle(world, "release", "promote", "weather")
@@ -43,7 +43,7 @@ async def test_a_rollback_at_half_loses_no_request(world: World) -> None:
         await gray(world)
         beta = await beta_is_up(world)
         await gray(world, "--share", "50", "--wait")
-        assert 0.48 <= share_of("0.0.3", await load.from_now(2000)) <= 0.52
+        assert 0.48 <= share_of("0.0.3", await load.from_now(1000)) <= 0.52
         await roll_back(world)
         assert share_of("0.0.3", await load.from_now(200)) == 0
         await ended(beta)
