@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from registry.access.callers import Origin, Seen
 from registry.access.permissions import Need
 from registry.access.tokens import Identity
-from registry.api.call import Route
+from registry.api.call import EMPTY, Call, Reply, Route
 from registry.api.door import labels, verdicts
 from registry.api.door.labels import labels_asked
 from registry.api.door.verdicts import Asked, Verdict
@@ -55,6 +55,20 @@ async def test_every_route_has_a_permission(table: tuple[Route, ...]) -> None:
     assert len(table) > 100
     assert {(route.method, route.path) for route in table if route.resource == "public"} == PUBLIC
     assert {route.resource for route in table} - {"public"} == RESOURCES
+
+
+async def _nothing(_call: Call) -> Reply:
+    return EMPTY
+
+
+@pytest.mark.parametrize("resource", ["", "public", "servicce"], ids=["none", "public", "misspelt"])
+async def test_a_route_without_a_permission_would_be_noticed(resource: str, table: tuple[Route, ...]) -> None:
+    """One is planted: the walk above fails on it. It has no default to forget, either."""
+    planted = Route("GET", "/planted", _nothing, resource, "A route that nobody has thought about")
+    with pytest.raises(AssertionError):
+        await test_every_route_has_a_permission((*table, planted))
+    with pytest.raises(TypeError, match="resource"):
+        Route("GET", "/planted", _nothing)  # type: ignore[call-arg]
 
 
 async def test_what_is_said_of_routes_is_of_routes_that_there_are(table: tuple[Route, ...]) -> None:
