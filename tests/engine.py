@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -75,7 +76,9 @@ class EngineProcess:
     async def _end(self, with_signal: signal.Signals) -> int:
         assert self.process is not None
         if self.process.returncode is None:
-            self.process.send_signal(with_signal)
+            # Not by asyncio: where the process has just ended by itself, that would take its status away.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, with_signal)
         assert self.process.stdout is not None
         async with asyncio.timeout(_START_SECONDS):
             await self.process.stdout.read()
