@@ -14,6 +14,7 @@ from governance.gateway.choice import UpstreamChoice, choice_of
 from governance.gateway.config import GatewayConfig, Limits, Network
 from governance.gateway.downstream import ClientConnection
 from governance.gateway.exchange import Exchange
+from governance.gateway.failures import Failures
 from governance.gateway.forwarding import ready_reply
 from governance.gateway.heads import RequestHeads
 from governance.gateway.incoming import Reader
@@ -48,6 +49,7 @@ class Core:
         self.pool = Pool(most=self.limits.upstream_connections, patience=self.limits.connect_timeout / 1000)
         self.tally = Tally()
         self.access_log = AccessLog()
+        self.failures = Failures(clock)
         self.governor: Governor | None = None
         self.draining = False
         self.in_flight = 0

@@ -370,7 +370,7 @@ class Exchange:
     def fail(self, error: OSError) -> None:
         """Answer that no server did."""
         server = self._server.instance_id if self._server is not None else ", ".join(self.tried)
-        log.warning("gateway.failed", route=self._entry.name if self._entry else "", server=server, error=str(error))
+        self._core.failures.tell(self._entry.name if self._entry else "", server, error)
         if isinstance(error, TimeoutError):
             self.reply(504, "the server did not answer in time")
         else:

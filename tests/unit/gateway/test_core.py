@@ -6,6 +6,7 @@ import pytest
 
 from governance.gateway.config import GatewayConfig, read_config
 from governance.gateway.core import Core
+from governance.gateway.failures import Failures
 from governance.gateway.metrics import BOUNDS, GatewayCollector, Tally
 
 
@@ -63,3 +64,19 @@ def test_requests_and_their_times_are_counted_within_bounds() -> None:
         tally.count(None, None, status, 0.1)
     assert len(tally.requests) <= 10_001
     assert sum(tally.requests.values()) == 20_000
+
+
+def test_a_server_that_is_down_is_told_once_a_second(caplog: pytest.LogCaptureFixture) -> None:
+    time = [0.0]
+    failures = Failures(lambda: time[0])
+    for _ in range(1000):
+        failures.tell("/", "a", ConnectionError("refused"))
+    failures.tell("/", "b", ConnectionError("refused"))
+    time[0] = 1.0
+    failures.tell("/", "a", ConnectionError("refused"))
+    told = [message.partition("error=")[0] + message.rpartition(" ")[2] for message in caplog.messages]
+    assert told == [
+        "event='gateway.failed' route='/' server='a' untold=0",
+        "event='gateway.failed' route='/' server='b' untold=0",
+        "event='gateway.failed' route='/' server='a' untold=999",
+    ]
