@@ -189,7 +189,8 @@ class Exchange:
         if server is None:
             self.reply(503, f"no server of {entry.route.upstream} is there for this request")
             return
-        connection = self._core.pool.take(server)
+        # Where one that was used before has failed, the next idle one may be as old.
+        connection = self._core.pool.take(server) if not self._stale else None
         if connection is not None:
             self._send(entry, connection, server)
         else:

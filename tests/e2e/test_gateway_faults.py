@@ -424,6 +424,29 @@ async def test_a_connection_that_a_server_has_closed_meanwhile_costs_no_request(
             assert (await connection.exchange(request("GET", "/"))).body == b"hi"
 
 
+@pytest.mark.parametrize("rules", ["", RULES], ids=["straight", "under rules"])
+async def test_several_such_connections_cost_no_request(rules: str) -> None:
+    """What failed on a connection that was used before is sent over a new one: the next idle one may be as old."""
+    both = asyncio.Barrier(2)
+
+    async def once_each(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if b"GET /together" in await reader.readuntil(b"\r\n\r\n"):
+            await both.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+        await reader.readuntil(b"\r\n\r\n")
+
+    async with (
+        talking(once_each) as url,
+        gateway_inside(to(url) + rules) as gateway,
+        connect(gateway.port) as first,
+        connect(gateway.port) as second,
+    ):
+        together = request("GET", "/together")
+        answers = await asyncio.gather(first.exchange(together), second.exchange(together))
+        assert [answer.status for answer in answers] == [200, 200]
+        assert (await first.exchange(request("GET", "/"))).status == 200
+
+
 async def test_a_client_that_leaves_gives_back_its_place_under_rules() -> None:
     arrived = asyncio.Semaphore(0)
 
