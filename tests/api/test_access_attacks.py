@@ -12,6 +12,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import jwt
 import pytest
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.api.access import SWITCH
-from tests.api.attacked import REGISTRY, SECRET, Attacked
+from tests.api.attacked import REGISTRY, SECRET, Attacked, attacked_engine
 from tests.api.office import permission
 from tests.engine import Client, EngineProcess
 from tests.raw import connect, request
@@ -267,6 +268,15 @@ def _hmac(public: bytes, alg: str, kid: str, claims: str) -> str:
     signed = f"{_encoded({'alg': alg, 'typ': 'JWT', 'kid': kid})}.{claims}"
     digest = hmac.new(public, signed.encode(), getattr(hashlib, f"sha{alg[2:]}")).digest()
     return f"{signed}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
+
+
+async def test_a_token_of_another_engine_lets_nobody_in(attacked: Attacked, tmp_path: Path) -> None:
+    """Each has a key of its own, so that root of one is nobody to the other: there is no key that all are shipped with."""
+    async with attacked_engine(tmp_path / "data") as other:
+        for mine, yours in ((attacked, other), (other, attacked)):
+            status, _, _ = await mine.client.call("GET", "/microservices", None, None, **yours.office.root)
+            assert status == 401
+            await mine.client.call("GET", "/microservices", None, 200, **mine.office.root)
 
 
 async def test_the_switch_is_not_turned_by_who_may_not(attacked: Attacked) -> None:

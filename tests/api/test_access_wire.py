@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import re
 from collections.abc import Sequence
@@ -71,6 +72,33 @@ async def test_a_head_that_two_readers_could_read_differently_lets_nobody_in(att
         assert answers.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4")), lines
         assert b"HTTP/1.1 200" not in answers, lines
         assert b'"serviceName"' not in answers, lines
+
+
+async def test_the_body_of_a_refused_request_is_never_read_as_another(attacked: Attacked) -> None:
+    """Whether it came with the head, comes later, or in chunks: one answer, without a word that more is wanted, and no second request."""
+    hidden = _with([f"Authorization: {attacked.office.root['Authorization']}"])
+    path = f"POST {REGISTRY}/microservices HTTP/1.1\r\nHost: engine\r\n"
+    chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(hidden), hidden)
+    length = f"Content-Length: {len(hidden) + 2_000_000}\r\n"
+    for framing, body in (
+        (f"Content-Length: {len(hidden)}\r\n", hidden),
+        ("Transfer-Encoding: chunked\r\n", chunks),
+        (length, hidden),
+        (f"{length}Expect: 100-continue\r\n", hidden),
+    ):
+        for together in (True, False):
+            async with connect(attacked.engine.port) as connection:
+                connection.writer.write(f"{path}{framing}\r\n".encode() + (body if together else b""))
+                answer = await connection.read()
+                assert answer.status == 401, framing
+                with contextlib.suppress(ConnectionError):
+                    last = request("GET", "/unknown", Connection="close")
+                    connection.writer.write((b"" if together else body) + last)
+                    if framing.startswith(length):  # the engine would wait a while for the rest
+                        connection.writer.write_eof()
+                    rest = await asyncio.wait_for(connection.reader.read(), 20)
+                    assert b"200 OK" not in rest, framing
+                    assert SECRET.encode() not in rest, framing
 
 
 def _kilobytes(engine: EngineProcess) -> int:
