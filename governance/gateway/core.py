@@ -66,7 +66,7 @@ class Core:
 
     def apply(self, config: GatewayConfig) -> None:
         """Obey a configuration from now on. Requests under way go on as they began; draws of an upstream that stays the same go on, too."""
-        before = self.config.upstreams
+        before, trusted = self.config.upstreams, self._trusted
         self.choices = {
             name: self.choices[name]
             if name in self.choices and before.get(name) == upstream
@@ -77,6 +77,9 @@ class Core:
         self._readers = {trusted: Reader(heads, table) for trusted, heads in self._heads.items()}
         self._trusted = config.trusted_peers
         self.config = config
+        if self._trusted != trusted:
+            for client in self.clients:
+                client.recognise()
 
     def run_in(self, tasks: asyncio.TaskGroup) -> None:
         """The owner of what runs beside the loop."""

@@ -58,12 +58,18 @@ class ClientConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has come."""
         self.transport = cast(asyncio.Transport, transport)
-        name = transport.get_extra_info("peername")
-        address = str(name[0]) if name else ""
-        secure = transport.get_extra_info("sslcontext") is not None
-        self.peer = Peer(address, secure, self._core.trusts(address))
+        self.recognise()
         if not self._core.admit(self):
             self.transport.abort()
+
+    def recognise(self) -> None:
+        """Look who is at the other end, and whether the configuration trusts it."""
+        if self.transport is None:
+            return
+        name = self.transport.get_extra_info("peername")
+        address = str(name[0]) if name else ""
+        secure = self.transport.get_extra_info("sslcontext") is not None
+        self.peer = Peer(address, secure, self._core.trusts(address))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has left; what it asked is of no use any more."""

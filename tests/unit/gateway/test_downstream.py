@@ -102,3 +102,15 @@ def test_empty_lines_before_a_request_cost_next_to_nothing(client: ClientConnect
     client.data_received(b"\r\n" * 131_072 + GET)
     assert time.process_time() - began < 0.1
     assert wire.written.startswith(b"HTTP/1.1 404 ")
+
+
+def test_who_is_no_longer_trusted_is_not_believed_on_a_connection_that_stays(wire: Wire, clock: Time) -> None:
+    trusting = config(LIMITS + "\ntrustedPeers: [127.0.0.0/8]")
+    core = Core(trusting, clock=clock)
+    client = ClientConnection(core)
+    client.connection_made(wire)
+    trusted = [client.peer.trusted]
+    for each in (config(LIMITS), trusting):
+        core.apply(each)
+        trusted.append(client.peer.trusted)
+    assert trusted == [True, False, True]
