@@ -171,3 +171,17 @@ async def test_hostile_names_are_never_answered_as_a_page(attacked: Attacked) ->
             assert path not in paths or mark.encode() in answer.body, path
             if mark.encode() in answer.body:
                 assert kind == "application/json" or answer.header("X-Content-Type-Options") == "nosniff", path
+
+
+async def test_no_path_leads_to_a_file(attacked: Attacked) -> None:
+    """There are none to be had, whoever asks: pages of the engine are no folder."""
+    up = ("..", "%2e%2e", "..%2f", "..%5c", "%2e%2e%2f", "....//", "..;", "%252e%252e", "..%c0%af")
+    wanted = [
+        f"{start}{step * 12}/etc/passwd" for start in ("/", "/health/", "/openapi.json/", "/waggle/v1/") for step in up
+    ]
+    wanted += [f"/{'/'.join([step] * 12)}/{file}" for step in up for file in ("etc/passwd", "waggle-data/waggle.db")]
+    async with connect(attacked.engine.port) as connection:
+        for path in (*wanted, "/waggle.db", "/data/waggle.db", "/.git/config", "/console/../../pyproject.toml"):
+            answer = await connection.exchange(request("GET", path, b"", **attacked.office.root))
+            assert answer.status in (301, 400, 404), path
+            assert not any(text in answer.body for text in (b"root:", b"SQLite", b"[project]")), path
