@@ -19,6 +19,7 @@ import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from governance.samples.weathermap.data import Almanac
+from tests.api.access import ROOT_PASSWORD
 from tests.e2e.browser import open_page
 from tests.e2e.demo import DAY, Demo, ready, started
 from tests.engine import ROOT, client_of, eventually
@@ -271,3 +272,17 @@ async def _the_page_tells_when_the_edge_is_gone_and_recovers(demo: Demo) -> None
             again.terminate()
             await again.wait()
             again._transport.close()  # type: ignore[attr-defined]
+
+
+async def test_it_runs_under_access_control_with_an_account_of_the_environment() -> None:
+    account = {
+        "servicecomb_credentials_account_name": "root",
+        "servicecomb_credentials_account_password": ROOT_PASSWORD,
+    }
+    environ = {**account, "SC_INIT_ROOT_PASSWORD": ROOT_PASSWORD, "WAGGLE_ACCESS": "enforce"}
+    async with ready(environ=environ) as demo, client_of(demo.engine) as client:
+        assert "fusionweather" in demo.output, "the table is asked for in its name, too"
+        assert (await weather(demo.edge, "Berlin"))["currentWeather"]
+        await client.call("GET", "/microservices", None, 401)
+        assert ROOT_PASSWORD not in demo.output
+        assert await demo.end(signal.SIGINT) == 0

@@ -18,6 +18,9 @@ from rich.live import Live
 from governance.samples.weathermap.plan import DEFAULT_ENGINE_PORT, ENGINE, Plan
 from governance.samples.weathermap.processes import Fleet
 from governance.samples.weathermap.table import Overview, read_overview, table_of
+from governance.sdk import ServiceSettings, SettingsError
+from governance.sdk.account import Account
+from governance.sdk.addresses import AddressPool
 
 _START_SECONDS = 60.0
 _REFRESH_SECONDS = 1.0
@@ -55,13 +58,18 @@ async def _run(plan: Plan) -> int:
             soft_wrap=True,
         )
         return 1
+    try:
+        asking = ServiceSettings.load(name="demo", addresses=plan.engine)
+    except SettingsError as error:
+        console.print(str(error), style="red", soft_wrap=True)
+        return 1
     happenings: asyncio.Queue[str] = asyncio.Queue()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, happenings.put_nowait, _STOP)
     members = plan.members()
     console.print(f"Starting {len(members)} processes; their logs are in {plan.folder}", soft_wrap=True)
     async with Fleet(plan.folder, members, happenings.put_nowait) as fleet, aiohttp.ClientSession() as session:
-        status = await _Show(plan, fleet, session, console).until_stopped(happenings)
+        status = await _Show(plan, asking, fleet, session, console).until_stopped(happenings)
         console.print("Stopping…")
     console.print("Every process has ended.")
     return status
@@ -70,11 +78,15 @@ async def _run(plan: Plan) -> int:
 class _Show:
     """Shows what is registered, and tells of processes that end."""
 
-    def __init__(self, plan: Plan, fleet: Fleet, session: aiohttp.ClientSession, console: Console) -> None:
+    def __init__(
+        self, plan: Plan, asking: ServiceSettings, fleet: Fleet, session: aiohttp.ClientSession, console: Console
+    ) -> None:
         self._plan = plan
         self._fleet = fleet
         self._session = session
         self._console = console
+        self._engine = AddressPool(asking.addresses)
+        self._account = Account(asking, self._engine)
         self._shown = Overview()
         self._ready = False
 
@@ -94,7 +106,7 @@ class _Show:
                     return 1
 
     async def _look(self, live: Live) -> None:
-        overview = await read_overview(self._session, self._plan.engine)
+        overview = await read_overview(self._session, self._account, self._engine)
         complete = overview.instances >= self._plan.expected
         if overview.rows != self._shown.rows and (self._console.is_terminal or self._ready or complete):
             self._shown = overview

@@ -8,7 +8,17 @@ import aiohttp
 from rich.table import Table
 from rich.text import Text
 
-_PATIENCE = aiohttp.ClientTimeout(total=3)
+from governance.sdk.account import Account
+from governance.sdk.addresses import AddressPool
+from governance.sdk.calls import EngineCall, EngineUnavailableError, rows_of
+
+_OVERVIEW = EngineCall(
+    method="GET",
+    path="/v4/default/govern/microservices",
+    query=(("options", "instances"),),
+    headers={},
+    seconds=3.0,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +44,14 @@ class Overview:
         return sum(row.up for row in self.rows)
 
 
-async def read_overview(session: aiohttp.ClientSession, engine: str) -> Overview:
-    """Ask the engine; nothing where it does not answer."""
-    url = f"{engine}/v4/default/govern/microservices?options=instances"
+async def read_overview(session: aiohttp.ClientSession, account: Account, engine: AddressPool) -> Overview:
+    """Ask the engine, in the name of an account where there is one; nothing where it does not answer."""
     try:
-        async with session.get(url, timeout=_PATIENCE) as answer:
-            found = (await answer.json()).get("allServicesDetail", []) if answer.status == 200 else []
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        answer = await account.answer_to(session, engine, _OVERVIEW)
+    except EngineUnavailableError:
         return Overview()
-    rows = [_row(item["microService"], item.get("instances", [])) for item in found]
+    found = rows_of(answer.body, "allServicesDetail") if answer.status == 200 else ()
+    rows = [_row(item["microService"], item.get("instances", [])) for item in found]  # type: ignore[arg-type]
     return Overview(tuple(sorted(rows, key=lambda row: (row.app, row.service, row.version))))
 
 
