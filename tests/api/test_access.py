@@ -164,6 +164,18 @@ async def test_behind_a_trusted_proxy_each_client_has_its_own_lock(
         await client.call("POST", "/v4/token", right, 200)
 
 
+async def test_one_machine_is_one_address_however_many_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network of IPv6 that one machine may have all of, ports that a proxy adds, and IPv4 in its other form escape no lock."""
+    async with guarded_engine(tmp_path / "data", "enforce", monkeypatch, trusted_proxies="127.0.0.1") as (_, client):
+        for same, another in (
+            (("2001:db8::1", "2001:db8::2", "[2001:db8::3]:4711", "2001:DB8:0:0:ffff::4"), "2001:db8:0:1::1"),
+            (("10.0.0.1:1", "10.0.0.1:2", "10.0.0.1", "::ffff:10.0.0.1"), "10.0.0.2:1"),
+            (("fe80::1%a", "fe80::2%b", "fe80::3%a", "fe80::1%a"), "fe80:0:0:1::1%a"),
+        ):
+            codes = [await wrong(client, "root", X_Forwarded_For=address) for address in (*same, another)]
+            assert codes == [*["401202"] * 3, "403201", "401202"]
+
+
 async def test_one_address_may_try_only_so_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {"token_rate": 3, "trusted_proxies": "127.0.0.1"}
     async with guarded_engine(tmp_path / "data", "observe", monkeypatch, **settings) as (_, client):

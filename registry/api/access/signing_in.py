@@ -6,7 +6,7 @@ How a wrong one is answered decides when a client asks again: decision 005.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from registry.access.attempts import Attempts
 from registry.access.tokens import DEFAULT_SECONDS, MAX_SECONDS, MIN_SECONDS
@@ -15,6 +15,8 @@ from registry.api.call import Call, Reply, json_reply
 from registry.api.kie.durations import seconds_of
 from registry.api.shapes import read
 from registry.errors import RegistryError, invalid
+
+_ONE_MACHINE = 64
 
 
 class SigningIn:
@@ -48,10 +50,10 @@ class SigningIn:
         """The connection's other end, or what a trusted proxy says of it: anybody can write such a header."""
         forwarded = ",".join(call.request.headers.getall("X-Forwarded-For", ()))
         hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
-        origin = str(call.request.remote or "")
+        origin = _address(str(call.request.remote or ""))
         while hops and self._trusts(origin):
-            origin = hops.pop()
-        return origin[:64]
+            origin = _address(hops.pop())
+        return _place(origin)
 
     def _trusts(self, address: str) -> bool:
         try:
@@ -59,6 +61,30 @@ class SigningIn:
         except ValueError:
             return False
         return any(found in network for network in self._proxies)
+
+
+def _address(text: str) -> str:
+    """An address as it is compared: without the port that some proxies add, and IPv4 never in its IPv6 form."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        found = ip_address(text)
+    except ValueError:
+        return text[:64]
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def _place(address: str) -> str:
+    """What counts as one address: of IPv6 a whole /64, as one machine may have any of it."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, IPv6Address) and not found.is_loopback:
+        return str(ip_network((found.packed, _ONE_MACHINE), strict=False))
+    return address
 
 
 def _lifetime(text: str) -> int:
