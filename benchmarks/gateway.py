@@ -35,6 +35,10 @@ rules:
   servicecomb.matchGroup.all: "matches: [{apiPath: {prefix: /}}]"
   servicecomb.rateLimiting.all: "rate: 100000000"
 """
+_ROUTES = """
+rules:
+  servicecomb.routeRule.origin: "[{precedence: 1, route: [{weight: 100, tags: {group: all}}]}]"
+"""
 _START_SECONDS = 20.0
 
 
@@ -67,7 +71,7 @@ async def measure(rounds: int, seconds: int) -> Sequence[Proxy]:
     """Load all proxies. Raises `LoadFailedError`."""
     with tempfile.TemporaryDirectory(prefix="waggle-benchmark-") as name:
         folder = Path(name)
-        for part in ("origin", "kept", "plain", "straight", "ruled"):
+        for part in ("origin", "kept", "plain", "straight", "routed", "ruled"):
             (folder / part).mkdir()
         async with contextlib.AsyncExitStack() as stack:
             proxies = await _proxies(stack, folder)
@@ -94,11 +98,13 @@ async def _proxies(stack: contextlib.AsyncExitStack, folder: Path) -> Sequence[P
     plain = await stack.enter_async_context(_nginx(folder / "plain", _plain, origin.url))
     straight = await stack.enter_async_context(_gateway(folder / "straight", origin.url, ""))
     ruled = await stack.enter_async_context(_gateway(folder / "ruled", origin.url, _RULES))
+    routed = await stack.enter_async_context(_gateway(folder / "routed", origin.url, _ROUTES))
     return [
         Proxy("nginx, connections to the server kept", kept),
         Proxy("nginx, as it comes", plain),
         Proxy("gateway", straight),
         Proxy("gateway, each request another", straight, b"/benchmark?number=" + wrk.NUMBER),
+        Proxy("gateway, under a route rule", routed),
         Proxy("gateway, under a rule", ruled),
     ]
 
@@ -148,7 +154,8 @@ async def _nginx(folder: Path, write: _Writer, origin: str) -> AsyncIterator[Ser
 async def _gateway(folder: Path, origin: str, rules: str) -> AsyncIterator[Server]:
     port = _free_port()
     file = folder / "edge.yaml"
-    upstream = f"upstreams: {{origin: {{addresses: ['{origin}']}}}}\nroutes: [{{path: /, upstream: origin}}]\n"
+    servers = f"{{groups: {{all: {{addresses: ['{origin}']}}}}}}"
+    upstream = f"upstreams: {{origin: {servers}}}\nroutes: [{{path: /, upstream: origin}}]\n"
     listen = f"listen: 127.0.0.1:{port}\nadmin: 127.0.0.1:0\naccessLog: false\n"
     file.write_text(listen + upstream + rules, encoding="utf-8")
     async with _process(sys.executable, "-m", "governance.gateway", "--config", str(file)) as process:

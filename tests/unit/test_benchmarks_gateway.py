@@ -24,7 +24,7 @@ def test_a_short_run_has_every_figure(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     figures = json.loads(file.read_bytes())["per_core"]
-    assert len(figures) == 5
+    assert len(figures) == 6
     for name, rounds in figures.items():
         assert len(rounds) == 1
         assert rounds[0] > 0
