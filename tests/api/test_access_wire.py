@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import bisect
 import contextlib
 import gzip
+import itertools
+import random
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +39,27 @@ async def test_requests_in_one_packet_are_each_judged_by_their_own_credentials(a
                     connection.writer.write(b"".join(order))
                     statuses = [(await connection.read()).status for _ in order]
                     assert statuses == [200 if one is good else 401 for one in order]
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_however_the_bytes_are_cut_each_request_has_its_own_credentials(seed: int, attacked: Attacked) -> None:
+    """Requests of three callers on one connection, in packets that begin and end anywhere: each is answered as it is alone."""
+    chance = random.Random(seed)
+    weak = await attacked.office.account(f"cut-{seed}", [permission("service", serviceName="orders")])
+    beats = [f"{REGISTRY}/microservices/{name}-id/instances/{name}-1/heartbeat" for name in ("orders", SECRET)]
+    allowed = {"root": (200, 200), "weak": (200, 403), "none": (401, 401)}
+    callers = {"root": attacked.office.root, "weak": weak, "none": {}}
+    asked = [(chance.choice(list(callers)), chance.randrange(2)) for _ in range(150)]
+    packets = [request("PUT", beats[which], b"", **callers[who]) for who, which in asked]
+    ends = list(itertools.accumulate(map(len, packets)))
+    cuts = sorted({*chance.sample(range(ends[-1]), 60), *chance.sample(ends, 60), ends[-1]})
+    whole, statuses = b"".join(packets), []
+    async with connect(attacked.engine.port) as connection:
+        for begin, end in itertools.pairwise([0, *cuts]):
+            connection.writer.write(whole[begin:end])
+            while len(statuses) < bisect.bisect_right(ends, end):
+                statuses.append((await connection.read()).status)
+    assert statuses == [allowed[who][which] for who, which in asked]
 
 
 def _with(lines: Sequence[str]) -> bytes:
