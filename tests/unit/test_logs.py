@@ -64,7 +64,7 @@ def test_secrets_are_masked_at_any_depth(read: Read, style: str) -> None:
     configure("info", style)
     headers = {"Authorization": "hidden", "Accept": "seen"}
     bodies = [{"currentPassword": "hidden"}, {"name": "seen"}]
-    structlog.get_logger().info("call", headers=headers, bodies=bodies, access_token="hidden", Cookie="hidden")  # noqa: S106
+    structlog.get_logger().info("call", headers=headers, bodies=bodies, access_token="hidden", Cookie="hidden")
     (line,) = read()
     assert "hidden" not in line
     assert line.count("seen") == 2
