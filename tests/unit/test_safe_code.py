@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 
 from registry.api.config import config_routes
 from registry.api.explain import explain_routes
 from registry.api.kie import kie_routes
 from registry.api.service_center import ROUTES
+from registry.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 ENGINE = sorted(path for path in (ROOT / "registry").rglob("*.py") if "cli" not in path.parts)
@@ -94,3 +97,19 @@ def test_every_route_says_what_it_is_about() -> None:
     assert len(routes) > 50
     assert {route.resource for route in routes} <= RESOURCES
     assert all(route.resource != "public" for route in routes if route.method != "GET")
+
+
+def _options(command: typer.core.TyperCommand | typer.core.TyperGroup, path: str = "waggle") -> Iterator[str]:
+    """Every option and argument of a command and of those below it."""
+    for parameter in command.params:
+        for word in (*parameter.opts, parameter.name or ""):
+            yield f"{path} {word}"
+    for name, below in getattr(command, "commands", {}).items():
+        yield from _options(below, f"{path} {name}")
+
+
+def test_no_secret_is_an_argument_of_the_command() -> None:
+    """All users of a machine may read what its processes were started with. Paths of key files are no secrets."""
+    found = list(_options(typer.main.get_command(app)))
+    assert len(found) > 150
+    assert [word for word in found if re.search("passw|secret|token(?!-rate|_rate)|credential", word.split()[-1])] == []
