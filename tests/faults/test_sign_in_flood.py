@@ -15,6 +15,7 @@ import pytest
 from tests.api.access import ROOT_PASSWORD
 from tests.api.office import guarded
 from tests.engine import Client, EngineProcess
+from tests.raw import connect, request
 
 _RATE = 200
 _SECONDS = 4
@@ -89,3 +90,32 @@ async def test_a_crowd_that_signs_in_takes_neither_time_nor_threads_nor_other_pe
             assert _status(engine, "VmRSS") < memory + 60_000
             await engine.kill()
             await asyncio.gather(*guesses, return_exceptions=True)
+
+
+async def test_the_rate_holds_however_tries_are_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, one behind the other in one packet, under many names, with forged addresses, by the switch: all are of one address."""
+    async with guarded(tmp_path / "data", monkeypatch, "observe", token_rate=8) as (
+        engine,
+        client,
+        _,
+    ):  # root's sign-in was one
+
+        async def tried(number: int) -> int:
+            headers = {
+                "X-Forwarded-For": f"10.0.0.{number}",
+                "X-Real-Ip": f"10.0.1.{number}",
+                "Forwarded": "for=1.1.1.1",
+            }
+            body = {"name": f"name-{number}", "password": "Guess1ng!", "mode": "off"}
+            method, path = (("POST", "/v4/token"), ("PUT", "/waggle/v1/access"))[number % 2]
+            async with client.session.request(method, client.url + path, json=body, headers=headers) as answer:
+                return answer.status
+
+        statuses = await asyncio.gather(*map(tried, range(60)))
+        async with connect(engine.port) as connection:
+            body = b'{"name":"root","password":"Guess1ng!"}'
+            connection.writer.write(request("POST", "/v4/token", body) * 20)
+            statuses += [(await connection.read()).status for _ in range(20)]
+        allowed = [status for status in statuses if status != 429]
+        assert set(allowed) == {401}
+        assert 7 <= len(allowed) <= 12, "a few more come in with the time that this takes"
