@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Callable
 
 import structlog
@@ -14,6 +15,7 @@ from registry.api.call import SERVER
 from registry.api.hot import LATER, HotPath
 
 _MOST_KEPT = 65536
+_SENT = re.compile(r":| b?['\"]")
 
 log = structlog.get_logger(__name__)
 
@@ -113,8 +115,8 @@ class HotProtocol(RequestHandler):
         else:
             if isinstance(self._manager, HotServer):
                 self._manager.unreadable += 1
-            # What follows the colon is what was sent: credentials may be in it.
-            reason = (message or "").partition(":")[0]
+            # What follows is what was sent: credentials may be in it.
+            reason = _SENT.split(message or "", maxsplit=1)[0]
             log.debug("request.unreadable", reason=reason)
             answer = web.Response(status=status, text=reason)
             answer.force_close()

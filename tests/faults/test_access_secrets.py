@@ -94,11 +94,21 @@ async def _everything(ear: Ear, office: Office) -> list[str]:
 
 async def _unreadable(engine: EngineProcess, header: str) -> bytes:
     """What is answered to heads that are none, with a token in them."""
-    answers = b""
-    for odd in (f"Authorization : {header}", f"Authorization: {header}\x00", f"Authorization {header}"):
+    token, answers = header.split()[1], b""
+    lines = [f"Authorization : {header}", f"Authorization: {header}\x00", f"Authorization {header}"]
+    heads = [request("GET", "/version")[:-2] + line.encode() + b"\r\n\r\n" for line in lines]
+    heads += [
+        request("GET", "/version")[:-2] + f"Authorization: {header * 200}\r\n\r\n".encode(),
+        f"GET /version?token={token} HTTP/9.9\r\nHost: a\r\n\r\n".encode(),
+        f"'{token} /version HTTP/1.1\r\nHost: a\r\n\r\n".encode(),
+        f"{token}\r\n\r\n".encode(),
+    ]
+    for head in heads:
         async with connect(engine.port) as connection:
-            connection.writer.write(request("GET", "/version")[:-2] + odd.encode() + b"\r\n\r\n")
-            answers += (await connection.read()).raw
+            connection.writer.write(head)
+            answer = await connection.read()
+            assert answer.status == 400, head
+            answers += answer.raw
     return answers
 
 
