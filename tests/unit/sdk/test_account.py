@@ -160,9 +160,12 @@ async def test_while_a_token_is_renewed_others_go_on_with_the_old_one() -> None:
         engine.asked.clear()
         renewing = asyncio.create_task(service.calls())
         await asyncio.wait_for(engine.asked.wait(), 10)
-        await service.calls()
-        assert engine.seen[1:] == [f"Bearer {old}"]
-        engine.answers.set()
+        try:
+            async with asyncio.timeout(10):
+                await service.calls()
+            assert engine.seen[1:] == [f"Bearer {old}"]
+        finally:
+            engine.answers.set()
         await renewing
     assert engine.seen[2:] == [f"Bearer {engine.valid}"]
     assert engine.valid != old
@@ -252,6 +255,29 @@ async def test_a_wrong_password_is_tried_so_seldom_that_it_locks_nobody_and_told
     told = [record.getMessage() for record in caplog.records if "account.refused" in record.getMessage()]
     assert len(told) == 1
     assert f"{answer[0]}" in told[0]
+
+
+async def test_a_right_password_lets_a_later_refusal_be_the_first_again() -> None:
+    engine = Engine()
+    async with serving(engine.handle) as address, a_service(address) as service:
+        for _ in range(3):
+            engine.token = refusal(401, "401202")
+            await service.calls()
+            engine.token = None
+            await service.time.pass_(60)
+            await service.calls()
+            await service.time.pass_(11 * 3600)
+    assert len(engine.logins) == 6
+
+
+async def test_a_token_for_years_is_renewed_each_day_all_the_same() -> None:
+    engine = Engine()
+    engine.life = 10 * 365 * 24 * 3600.0
+    async with serving(engine.handle) as address, a_service(address) as service:
+        await service.calls()
+        await service.time.pass_(22 * 3600)
+        await service.calls()
+    assert len(engine.logins) == 2
 
 
 async def test_an_engine_that_cannot_say_is_asked_again_after_a_while() -> None:

@@ -152,3 +152,17 @@ async def test_a_connection_is_made_anew_when_there_is_another_token() -> None:
         await time.pass_(1)
         assert [await wanted.next(), await wanted.next()] == ["all", ("shop", "cart")]
     assert seen == [None, "Bearer T"]
+
+
+async def test_a_connection_that_is_refused_for_another_reason_is_no_reason_to_log_in() -> None:
+    asked: list[str] = []
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        return web.json_response({"token": "T"}, status=200 if request.path == "/v4/token" else 403)
+
+    account = {"account_name": "c", "account_password": "-"}
+    async with serving(handle) as address, watching(address, **account) as (watch, _, time):
+        await time.until_someone_pauses()
+        assert not watch.connected
+    assert asked == ["/v4/token", "/v4/default/registry/microservices/me/watcher"]
