@@ -258,3 +258,20 @@ async def test_no_route_is_open_that_should_not_be(tmp_path: Path, monkeypatch: 
                     assert answer.status == 401, (method, path)
                 asked += 1
         assert asked > 90
+
+
+@pytest.mark.parametrize("alone", ["metrics_access", "openapi_access", "dump_access"])
+async def test_a_switch_is_about_its_own_page_and_nobody_means_nobody(
+    alone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`nobody` counts while access is off, too, `accounts` from observe on, `operators` where access is enforced."""
+    pages = {"metrics_access": "/metrics", "openapi_access": "/openapi.json", "dump_access": "/v4/default/admin/dump"}
+    others = {"metrics_access": "accounts", "openapi_access": "operators", "dump_access": "everyone"} | {
+        alone: "nobody"
+    }
+    async with guarded(tmp_path / "data", monkeypatch, "off", **others) as (_, client, office):
+        for mode, seen in (("off", (200, 200, 200)), ("observe", (401, 200, 200)), ("enforce", (401, 401, 200))):
+            if mode != "off":
+                await office.switch(mode)
+            wanted = dict(zip(pages.values(), seen, strict=True)) | {pages[alone]: 404}
+            assert {page: (await client.call("GET", page))[0] for page in pages.values()} == wanted, mode
