@@ -70,7 +70,7 @@ class Told(NamedTuple):
     def of(cls, seen: Seen, about: Sequence[Labels]) -> Told:
         """Without most of the labels, where they are many."""
         seen = seen._replace(need=seen.need._replace(labels=seen.need.labels[:_MOST_LABELS]))
-        return cls(seen, str(seen.need), tuple(about[:_MOST_LABELS]))
+        return cls(seen, f"{seen.need} of {len(seen.need.labels)}", tuple(about[:_MOST_LABELS]))
 
 
 class Act(NamedTuple):

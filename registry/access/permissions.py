@@ -23,7 +23,7 @@ class Need(NamedTuple):
         """As refusals show it."""
         shown = f"{self.resource}:{self.verb}"
         sets = [{name: value for name, value in one.items() if value} for one in self.labels]
-        return f"[{shown}]" + (f" for labels {sets}" if sets else "")
+        return f"[{shown}]" + (f" for labels {sets}" if any(sets) else "")
 
 
 def grants(perms: Iterable[Permission], resource: str, verb: str) -> list[Labels]:

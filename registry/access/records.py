@@ -32,6 +32,8 @@ class Mode(StrEnum):
 
 ALWAYS = frozenset(("account", "role", "access", "self"))
 """Resources for which a token is needed whenever access is not off: else anyone could make accounts while it only observes."""
+GRADUAL = ("service", "service/schema", "config", "governance", "ops")
+"""Resources that enforcement can begin with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,23 @@ async def test_the_switch_needs_root_s_password_where_access_is_off(
         assert await signed_in(client)
 
 
+async def test_a_part_that_there_is_not_is_refused_and_nothing_is_switched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A resource with a slip of the pen would enforce nothing at all, and readiness of it would say that nobody breaks."""
+    async with guarded_engine(tmp_path / "data", "observe", monkeypatch) as (_, client):
+        root = await signed_in(client)
+        for resource in ("configs", "Config", "", "account"):
+            scope = {"resources": ["service", resource]}
+            given = {"mode": "enforce", "scope": scope, "confirm": True}
+            assert await code(client, "PUT", SWITCH, given, Authorization=root) == "400001", resource
+            asked = f"{SWITCH}/readiness?resource=service&resource={resource}"
+            assert await code(client, "GET", asked, Authorization=root) == "400001", resource
+        assert (await client.call("GET", SWITCH))[1]["mode"] == "observe"  # type: ignore[index]
+        for resource in ("service", "service/schema", "config", "governance", "ops"):
+            await client.call("GET", f"{SWITCH}/readiness?resource={resource}", None, 200, Authorization=root)
+
+
 async def test_a_guesser_of_root_s_password_is_locked_out_of_the_switch_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

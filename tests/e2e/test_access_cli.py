@@ -92,6 +92,9 @@ async def test_an_operator_turns_access_on_from_a_shell(tmp_path: Path, monkeypa
     async with running_engine(tmp_path / "data") as engine:
         shell = Shell(tmp_path / "home", engine.url)
         assert await shell.waggle("access", "show") == "access: off\n"
+        for words in (("access", "readiness"), ("access", "rotate"), ("account", "list"), ("role", "list"), ("login",)):
+            told = await shell.waggle(*words, typed=ROOT_PASSWORD + "\n", expect=1)
+            assert told.endswith("access control is off; `waggle access observe` is the first step\n"), words
         assert "401202" in await shell.waggle("access", "observe", typed="Wrong1!aaa\n", expect=1)
         assert await shell.waggle("access", "observe", WAGGLE_PASSWORD=ROOT_PASSWORD) == "access: observe\n"
         assert "sign in with `waggle login`" in await shell.waggle("account", "list", expect=1)

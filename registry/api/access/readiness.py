@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from registry.access import Mode, Scope
+from registry.api.access.shapes import SCOPE
 from registry.api.call import Call, Reply, json_reply
+from registry.api.shapes import validate
 from registry.engine.readiness import Readiness, Row, assess, document
 from registry.errors import RegistryError
 
 MOST_ROWS = 1000
 """Instances that an answer lists; the numbers are of all."""
 
-_SCOPE = ("resource", "application", "environment")
+_SCOPE = {"resource": "resources", "application": "applications", "environment": "environments"}
 
 
 async def readiness(call: Call) -> Reply:
     """GET access/readiness: every instance and caller, and whether it would break; for a part where a scope is named."""
-    scope = Scope(*(tuple(text for name, text in call.pairs if name == wanted) for wanted in _SCOPE))
+    scope = _scope_of(call)
     found = await _assessed(call, scope)
     access = call.engine.access
     return json_reply(
@@ -34,6 +36,13 @@ async def readiness(call: Call) -> Reply:
     )
 
 
+def _scope_of(call: Call) -> Scope:
+    """The part that the query names. Raises 400001."""
+    asked = {member: [text for name, text in call.pairs if name == wanted] for wanted, member in _SCOPE.items()}
+    validate(SCOPE, asked)
+    return Scope(**{member: tuple(found) for member, found in asked.items()})
+
+
 async def refusal_to_enforce(call: Call, mode: Mode, scope: Scope) -> Reply | None:
     """409202 with the list of those that would break; nothing where none would, or where it is not about enforcing."""
     if mode is not Mode.ENFORCE:
@@ -42,7 +51,8 @@ async def refusal_to_enforce(call: Call, mode: Mode, scope: Scope) -> Reply | No
     if not breaking:
         return None
     refusal = RegistryError(
-        409202, f"{len(breaking)} would break: `waggle access readiness` shows them; confirm to enforce all the same"
+        409202,
+        f"{len(breaking)} would break: `waggle access readiness` shows them; confirm (`--confirm`) to enforce all the same",
     )
     error = refusal.error
     shown = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from registry.access.records import GRADUAL
 from registry.api.service_center.shapes import NAME_RULE
 from registry.api.shapes import Kind, Member, Rule, Shape
 
@@ -37,9 +38,14 @@ _PERMISSION = Shape(
 _PERMS = Member("perms", Kind.OBJECTS, items=(0, _MANY), shape=_PERMISSION)
 ROLE = Shape("Role", (Member("name", rule=_NAME), _PERMS))
 CHANGED_ROLE = Shape("Role", (_PERMS,))
+_PART = Rule(0, 160)
 SCOPE = Shape(
     "Scope",
-    tuple(Member(name, Kind.TEXTS, Rule(0, 160), (0, _MANY)) for name in ("resources", "applications", "environments")),
+    (
+        Member("resources", Kind.TEXTS, Rule(1, 0, re.compile("|".join(GRADUAL))), (0, _MANY)),
+        Member("applications", Kind.TEXTS, _PART, (0, _MANY)),
+        Member("environments", Kind.TEXTS, _PART, (0, _MANY)),
+    ),
 )
 SWITCH = Shape(
     "Access",

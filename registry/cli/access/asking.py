@@ -10,7 +10,10 @@ from getpass import getpass
 
 import typer
 
-from registry.cli.client import EngineClient, Target, ask, document, fail
+from registry.cli.client import EngineClient, EngineRefusedError, Target, ask, document, fail
+
+SWITCH = "/waggle/v1/access"
+"""The one path that is there while access control is off, too."""
 
 PASSWORD = "WAGGLE_PASSWORD"  # noqa: S105  the variable's name
 
@@ -32,7 +35,12 @@ def call(target: Target, method: str, path: str, body: Mapping[str, object] | No
     """The JSON answer to one request of the access API; empty where there is none. Ends the command where the engine refuses."""
 
     async def work(client: EngineClient) -> bytes:
-        return await client.whole(method, path, None if body is None else json.dumps(body).encode())
+        try:
+            return await client.whole(method, path, None if body is None else json.dumps(body).encode())
+        except EngineRefusedError as error:
+            if error.status != 404 or path == SWITCH:
+                raise
+            raise EngineRefusedError(404, "access control is off; `waggle access observe` is the first step") from error
 
     payload = ask(target, work)
     return document(payload) if payload else {}

@@ -8,11 +8,10 @@ from urllib.parse import urlencode
 
 import typer
 
-from registry.cli.access.asking import call
+from registry.cli.access.asking import SWITCH, call
 from registry.cli.client import Target
 from registry.cli.show import Row, milliseconds, part, print_table, rows_of, text
 
-_PATH = "/waggle/v1/access/readiness"
 _NAMES = (
     "service",
     "version",
@@ -37,7 +36,7 @@ def readiness(
 ) -> None:
     """Show who would break if access control were enforced; exit status 1 where somebody would."""
     given = {"resource": resources or (), "application": applications or (), "environment": environments or ()}
-    answer = call(target, "GET", f"{_PATH}?{urlencode(given, doseq=True)}")
+    answer = call(target, "GET", f"{SWITCH}/readiness?{urlencode(given, doseq=True)}")
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
     else:

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 import typer
 
 from registry.cli import logins
-from registry.cli.access.asking import call, password_of
+from registry.cli.access.asking import SWITCH, call, password_of
 from registry.cli.client import Target
 from registry.cli.options import AS_JSON, keyword
 from registry.cli.show import part, text
 
-_OWN = "/waggle/v1/access"
 _LISTS = {"resources": "--resource", "applications": "--app", "environments": "--environment"}
 SHOW_OPTIONS = (AS_JSON,)
 SCOPE_OPTIONS = (
@@ -34,7 +33,7 @@ ENFORCE_OPTIONS = (
 
 def show(target: Target, *, as_json: bool) -> None:
     """Show whether access control is off, observes or is enforced, and where."""
-    _tell(call(target, "GET", _OWN), as_json=as_json)
+    _tell(call(target, "GET", SWITCH), as_json=as_json)
 
 
 def off(target: Target, *, as_json: bool) -> None:
@@ -67,15 +66,15 @@ def enforce(
 
 def rotate(target: Target, *, as_json: bool) -> None:
     """Let a new key sign tokens from now on; nobody has to sign in again."""
-    answer = call(target, "POST", f"{_OWN}/keys/rotate")
+    answer = call(target, "POST", f"{SWITCH}/keys/rotate")
     typer.echo(json.dumps(answer) if as_json else f"tokens are signed with the key {text(answer, 'key')} now")
 
 
 def _switch(target: Target, wanted: Mapping[str, object], *, as_json: bool) -> None:
     """Where access is off nobody can sign in, so root's password goes with the request; it does wherever nobody has signed in."""
-    is_off = text(call(target, "GET", _OWN), "mode") == "off"
+    is_off = text(call(target, "GET", SWITCH), "mode") == "off"
     known = {"password": password_of("root")} if is_off or not logins.login_at(target.url).token else {}
-    _tell(call(target, "PUT", _OWN, {**wanted, **known}), as_json=as_json)
+    _tell(call(target, "PUT", SWITCH, {**wanted, **known}), as_json=as_json)
 
 
 def _tell(answer: Mapping[str, object], *, as_json: bool) -> None:

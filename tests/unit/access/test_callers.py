@@ -33,6 +33,15 @@ def test_what_is_remembered_is_bounded() -> None:
     assert any("s199" in name for name in heard["busy"].acts)
 
 
+def test_a_list_and_what_needs_a_permission_without_labels_are_two_things_that_were_done() -> None:
+    """They read the same: were they one, the later one would hide what the earlier one needs."""
+    callers = Callers()
+    for labels in ((), ({},)):
+        callers.note(Origin("t", "a"), _told(_GOOD._replace(need=Need("service", "get", labels))), 1)
+    (caller,) = callers.heard(2)
+    assert [act.need.labels for act in caller.recent(2)] == [(), ({},)]
+
+
 def test_refusals_are_counted_by_outcome_and_reason() -> None:
     callers = Callers()
     origin = Origin("t", "a", "s", "i")

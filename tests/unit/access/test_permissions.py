@@ -67,6 +67,9 @@ def test_refusals_say_what_is_missing() -> None:
     assert some is not None
     assert some.error.code == 403205
     assert some.detail.startswith("role has no permissions[service:get] for labels ")
+    whole = verdict([perm("service", "get", appId="shop")], Need("service", "get", ({},)))
+    assert whole is not None
+    assert whole.detail == "role has no permissions[service:get]", "there are no labels to tell of"
 
 
 def test_the_built_in_roles_allow_what_the_original_s_do() -> None:
