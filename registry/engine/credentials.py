@@ -93,11 +93,9 @@ class Credentials:
 
         While services may still call without a token nobody is locked, and `wrong` is 401302: Java clients ask again after that one only.
         """
-        key, locks = f"{name[:64]}::{address}", self._access.lockouts
         async with self._turns.turn(address):
             half_open = self._access.half_open
-            if not half_open and locks.banned(key, self._now() // 1000):
-                raise RegistryError(403201, "too many wrong passwords from this address")
+            self.check_lock(name, address)
             account = self._access.accounts.find(name)
             secret = account.secret if account is not None else _NOBODY
             right = await asyncio.to_thread(_matches, password, secret)
@@ -106,8 +104,14 @@ class Credentials:
             if half_open and wrong == 401202:
                 raise RegistryError(401302, "User name or password is wrong, RBAC system is half opening")
             if not half_open:
-                locks.failed(key, self._now() // 1000)
+                self._access.lockouts.failed(_lock_of(name, address), self._now() // 1000)
             raise RegistryError(wrong)
+
+    def check_lock(self, name: str, address: str) -> None:
+        """Raise 403201 where this name is locked for this address, and services may not call without a token any more."""
+        access = self._access
+        if not access.half_open and access.lockouts.banned(_lock_of(name, address), self._now() // 1000):
+            raise RegistryError(403201, "too many wrong passwords from this address")
 
     async def create(self, draft: Draft, password: str, author: str) -> Account:
         """Create an account; an empty password is a random one that nobody is told. Raises as `Accounts.create` does."""
@@ -142,6 +146,10 @@ def random_password() -> str:
         except RegistryError:
             continue
         return found
+
+
+def _lock_of(name: str, address: str) -> str:
+    return f"{name[:64]}::{address}"
 
 
 def _checked(password: str) -> str:

@@ -136,11 +136,15 @@ async def test_three_wrong_passwords_lock_a_name_whether_there_is_such_an_accoun
     """Whoever guesses learns nothing of which names there are."""
     async with guarded_engine(tmp_path / "data", "enforce", monkeypatch) as (_, client):
         root = await signed_in(client)
-        await account(client, root, "dev")
+        developer = await account(client, root, "dev")
         for name in ("dev", "nobody"):
             assert [await wrong(client, name) for _ in range(5)] == [*["401202"] * 3, *["403201"] * 2]
         assert await code(client, "POST", "/v4/token", {"name": "dev", "password": PASSWORD}) == "403201"
         assert await code(client, "POST", "/v4/token", {"name": "nobody", "password": PASSWORD}) == "403201"
+        for new in (PASSWORD, "Complicated3!"):
+            given = {"password": new, "currentPassword": PASSWORD}
+            asked = await code(client, "POST", "/v4/accounts/dev/password", given, Authorization=developer)
+            assert asked == "403201", "a password is not tried by changing it, either"
         _, locks, _ = await client.call("GET", "/v4/account-locks", None, 200, Authorization=root)
         assert locks["total"] == 2  # type: ignore[index]
         assert {(row["key"], row["status"]) for row in locks["data"]} == {  # type: ignore[index]

@@ -114,9 +114,11 @@ async def set_password(call: Call, signing_in: SigningIn) -> Reply:
 async def _check_own(call: Call, signing_in: SigningIn, password: str, current: str) -> None:
     if not current:
         raise invalid("current password is empty")
+    name, origin, credentials = caller(call).account, signing_in.admitted(call), call.engine.credentials
+    credentials.check_lock(name, origin)
     if password == current:
         raise RegistryError(400206, "the password can not be same as old one")
-    await signing_in.prove(call, caller(call).account, current, wrong=401207)
+    await credentials.prove(name, current, origin, wrong=401207)
 
 
 async def self_perms(call: Call) -> Reply:

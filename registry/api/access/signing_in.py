@@ -34,10 +34,10 @@ class SigningIn:
         origin = self.admitted(call)
         return json_reply({"token": await call.engine.credentials.sign_in(name, password, origin, seconds)})
 
-    async def prove(self, call: Call, name: str, password: str, *, wrong: int = 401202) -> None:
-        """Check a password that came with another request. Raises 429001, 403201, and `wrong`."""
+    async def prove(self, call: Call, name: str, password: str) -> None:
+        """Check a password that came with another request. Raises 429001, 403201, 401202 or 401302."""
         origin = self.admitted(call)
-        await call.engine.credentials.prove(name, password, origin, wrong=wrong)
+        await call.engine.credentials.prove(name, password, origin)
 
     def admitted(self, call: Call) -> str:
         """The address that a password comes from. Raises 429001 where too many did."""
