@@ -74,7 +74,7 @@ _PYTHON = Login(
     _PYTHON_SECONDS,
     "after a minute, and at the first call that is refused",
 )
-_OTHER = Login("another runtime", {}, {}, None, "not known: start it anew with an account")
+_OTHER = Login("another runtime", {}, {}, None, "at a time that is not known: start it anew with an account")
 _LOGINS = {Family.CHASSIS_2: _CHASSIS, Family.CHASSIS_3: _CHASSIS, Family.SPRING: _SPRING, Family.GO: _GO}
 LOGINS = (_CHASSIS, _SPRING, _GO, _PYTHON)
 

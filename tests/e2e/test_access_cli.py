@@ -155,3 +155,15 @@ async def test_a_file_of_permissions_that_is_none_is_a_usage_error(tmp_path: Pat
     file.write_text(content)
     said = await Shell(tmp_path / "home", "http://127.0.0.1:9").waggle("role", "set", "x", str(file), expect=2)
     assert str(file) in said
+
+
+async def test_what_no_request_needs_is_pointed_out_in_a_role(tmp_path: Path) -> None:
+    """The engine takes any word, as the original does: a slip of the pen would be found out by those who are refused."""
+    file = tmp_path / "role.json"
+    resources = '[{"type": "servicce"}, {"type": "service/schema"}, {"type": "account"}, {}]'
+    file.write_text(f'[{{"resources": {resources}, "verbs": ["get", "GET", "*"]}}, {{"verbs": 1}}, 7]')
+    said = await Shell(tmp_path / "home", "http://127.0.0.1:9").waggle("role", "set", "x", str(file), expect=3)
+    lines = [line for line in said.splitlines() if "there is no" in line]
+    assert [line.split("there is no ")[1] for line in lines] == [
+        f"{unknown}; the role allows nothing by it" for unknown in ("resource ''", "resource 'servicce'", "verb 'GET'")
+    ]

@@ -10,8 +10,10 @@ from urllib.parse import quote
 
 import typer
 
+from registry.access.permissions import ANY, VERBS
+from registry.access.records import ALWAYS, GRADUAL
 from registry.cli.access.asking import call
-from registry.cli.client import Target, fail
+from registry.cli.client import Target, fail, warn
 from registry.cli.options import AS_JSON, keyword
 from registry.cli.show import Row, part, print_table, rows_of, text
 
@@ -53,6 +55,8 @@ def show(target: Target, *, name: str, as_json: bool) -> None:
 def set_permissions(target: Target, *, name: str, file: str) -> None:
     """Let a role allow what a file says, and nothing else; it is created where there is none. It counts from the next request on."""
     perms = _read(file)
+    for unknown in _unknown(perms):
+        warn(f"{file}: {unknown}; the role allows nothing by it")
     known = {text(row, "name") for row in rows_of(call(target, "GET", _ROLES), "data")}
     if name in known:
         call(target, "PUT", _one(name), {"perms": perms})
@@ -67,7 +71,7 @@ def delete(target: Target, *, name: str) -> None:
     typer.echo(f"role {name}: deleted")
 
 
-def _read(file: str) -> object:
+def _read(file: str) -> list[object]:
     try:
         found = json.loads(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -78,6 +82,18 @@ def _read(file: str) -> object:
         fail(f"{file}: a list of permissions is expected")
         raise typer.Exit(2)
     return perms
+
+
+def _unknown(perms: Sequence[object]) -> Sequence[str]:
+    """What of permissions no request ever needs: a slip of the pen that the engine takes, as the original does."""
+    rows = rows_of({"perms": perms}, "perms")
+    kinds = {text(resource, "type") for row in rows for resource in rows_of(row, "resources")}
+    lists = [row.get("verbs") for row in rows]
+    verbs = {str(verb) for found in lists if isinstance(found, list) for verb in found}
+    return [
+        *(f"there is no resource {kind!r}" for kind in sorted(kinds - {*GRADUAL, *ALWAYS})),
+        *(f"there is no verb {verb!r}" for verb in sorted(verbs - {*VERBS.values(), ANY})),
+    ]
 
 
 def _one(name: str) -> str:
