@@ -28,7 +28,6 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
@@ -36,6 +35,7 @@ from typing import TYPE_CHECKING, Protocol
 from registry.access import Mode
 from registry.api.call import EMPTY, Call, Reply, Tenancy
 from registry.api.gate import COMPRESSED_FROM, accepts_gzip, error_reply, gzip
+from registry.api.heads import Heads
 from registry.api.repeats import Beat, Beats, Find, Found, Repeat
 from registry.api.service_center import discovery, instances
 from registry.catalog.leases import Lease
@@ -49,17 +49,11 @@ Wire = tuple[bytes, ...]
 LATER: Wire = ()
 """Stands for an answer that is written later: when the journal has what it acknowledges, or when something has changed."""
 
-_PLAIN_HEADERS = frozenset(
-    b"host user-agent accept accept-encoding connection content-type content-length "
-    b"x-domain-name x-consumerid authorization accept-language cache-control pragma".split()
-)
-_LONGEST_HEAD = 4096
-_MOST_HEADS = 20000
 _BYTES_AN_ENTRY = 1024
 _PASSES_SECONDS = 60
 """After so long, those who are let in by their bytes alone are counted anew."""
-_REVISION = re.compile(rb"(?<=[?&]revision=)-?[0-9]{1,18}(?=[& ])")
-_CONTROL = re.compile(rb"[\x00-\x08\n-\x1f\x7f]")
+REVISION = re.compile(rb"(?<=[?&]revision=)-?[0-9]{1,18}(?=[& ])")
+"""The revision that a client has, in a request line."""
 _LEARNED = frozenset((instances.heartbeat, instances.heartbeats, instances.register, discovery.find))
 
 
@@ -87,21 +81,6 @@ class Chapter(Protocol):
     def learn(self, call: Call) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What matters of a header block: who asks, how long the body is, whether the answer may be compressed, and the body's media type.
-
-    `accept` is what the client accepts, `authorization` its credentials, where it says so.
-    """
-
-    caller: tuple[bytes, bytes]
-    length: int
-    gzip: bool
-    content_type: bytes = b""
-    accept: bytes = b""
-    authorization: bytes = b""
-
-
 class HotPath:
     """The memos, shared by all connections. `size` bounds each, `largest` a registration's body; `server` is the Server header."""
 
@@ -111,7 +90,7 @@ class HotPath:
         self._largest = largest
         self._size = size
         self._server = server
-        self._heads: dict[bytes, Head | None] = {}
+        self.head = Heads().of
         self._repeats: dict[bytes, Repeat] = {}
         self._beats: dict[bytes, tuple[bytes, Lease]] = {}
         self._finds: dict[bytes, dict[tuple[bytes, bytes], Find]] = {}
@@ -312,19 +291,6 @@ class HotPath:
         before, after = self.wire(reply, compress=compress)
         return before, self.date, after
 
-    def head(self, block: bytes) -> Head | None:
-        """The facts of a header block (with its leading and closing line ends), if it has none that asks for more."""
-        try:
-            return self._heads[block]
-        except KeyError:
-            pass
-        head = parse_head(block) if len(block) <= _LONGEST_HEAD else None
-        if head is not None:
-            if len(self._heads) >= _MOST_HEADS:
-                self._heads.clear()
-            self._heads[block] = head
-        return head
-
     def learn(self, call: Call, reply: Reply) -> None:
         """Remember what a handler answered, where it is one that repeats."""
         handler = call.route.handler
@@ -420,36 +386,9 @@ def _may_be_whole(data: bytes) -> bool:
 
 def stem_of(line: bytes) -> bytes:
     """A request's line without the revision that its client has, which changes from poll to poll and decides nothing."""
-    return _REVISION.sub(b"", line) if b"revision=" in line else line
+    return REVISION.sub(b"", line) if b"revision=" in line else line
 
 
 def line_of(call: Call) -> bytes:
     """The request's line as it came."""
     return f"{call.request.method} {call.request.raw_path} HTTP/1.1".encode("utf-8", "surrogateescape")
-
-
-def parse_head(block: bytes) -> Head | None:
-    """The facts of a header block, or nothing where a header asks for more than the hot path gives."""
-    facts: dict[bytes, bytes] = {}
-    if not block.startswith(b"\r\n") or not block.endswith(b"\r\n\r\n"):
-        return None
-    for line in block[2:-4].split(b"\r\n"):
-        name, colon, value = line.partition(b":")
-        folded = name.lower()
-        if not colon or folded in facts or folded not in _PLAIN_HEADERS or _CONTROL.search(value):
-            return None
-        facts[folded] = value.strip(b" \t")
-    length = facts.get(b"content-length", b"0")
-    if b"host" not in facts or not length.isdigit() or len(length) > 7:
-        return None
-    if facts.get(b"connection", b"keep-alive").lower() != b"keep-alive":
-        return None
-    caller = (facts.get(b"x-domain-name", b""), facts.get(b"x-consumerid", b""))
-    return Head(
-        caller,
-        int(length),
-        accepts_gzip(facts.get(b"accept-encoding", b"").decode("latin-1")),
-        facts.get(b"content-type", b""),
-        facts.get(b"accept", b""),
-        facts.get(b"authorization", b""),
-    )

@@ -7,13 +7,12 @@ A poll that waits is a callback and a timer, and a change costs one write for ea
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from registry.access import Mode
 from registry.api.gate import error_reply
-from registry.api.hot import LATER, line_of
+from registry.api.hot import LATER, REVISION, line_of
 from registry.api.kie import shapes
 from registry.api.kie.bodies import JSON_TYPE, YAML_TYPE, in_our_words, reply
 from registry.api.kie.keyvalues import LONGEST_WAIT, NOT_MODIFIED, is_news, listed
@@ -29,12 +28,12 @@ if TYPE_CHECKING:
 
     from registry.api.call import Call
     from registry.api.door.verdicts import Verdict
-    from registry.api.hot import Asker, Head, HotPath, Wire
+    from registry.api.heads import Head
+    from registry.api.hot import Asker, HotPath, Wire
     from registry.api.kie.polling import Pollers
     from registry.engine import Engine
 
 _PATH = "/v1/:project/kie/kv"
-_REVISION = re.compile(rb"(?<=[?&]revision=)-?[0-9]{1,18}(?=[& ])")
 _LONGEST_LINE = 2048
 _LARGEST_FORM = 2**20
 
@@ -82,16 +81,16 @@ class HotConfig:
 
     def _learn_list(self, call: Call, line: bytes) -> None:
         query, known = query_of(call), revision_of(call)
-        numbers = [int(number) for number in _REVISION.findall(line)]
+        numbers = [int(number) for number in REVISION.findall(line)]
         if query.plain and numbers == ([] if known is None else [known]):
-            self._lists[_REVISION.sub(b"", line)] = _Asked(query.topic, wait_of(call))
+            self._lists[REVISION.sub(b"", line)] = _Asked(query.topic, wait_of(call))
 
     def answer(self, line: bytes, data: bytes, end: int, asker: Asker) -> Wire | None:
         """The answer to a whole request that is known; nothing, if it must take the long way; or `LATER`, to be given to the asker."""
         tenant = self._creates.get(line)
         if tenant is not None:
             return self._with_body(tenant, data, end, asker)
-        number = _REVISION.search(line)
+        number = REVISION.search(line)
         asked = self._lists.get(line if number is None else line[: number.start()] + line[number.end() :])
         head = self._hot.head(data[end:]) if asked is not None else None
         if asked is None or head is None or head.length:
