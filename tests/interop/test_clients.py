@@ -5,17 +5,14 @@ Each program prints one line a check, `ok NAME | SAW`; the names are asserted he
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.api.access import ROOT_PASSWORD, guarded_engine
 from tests.engine import running_engine
+from tests.interop.programs import HERE, JAVA, assert_checked, go, java, run
 
-HERE = Path(__file__).parent
 pytestmark = pytest.mark.interop
 
 COMMON = {
@@ -37,7 +34,7 @@ COMMON = {
     "watch tells of a new instance",
     "the engine lists itself",
 }
-JAVA = COMMON | {
+JAVA_REGISTRY = COMMON | {
     "schemas are listed",
     "properties are read back",
     "batch heartbeat is taken",
@@ -52,7 +49,7 @@ JAVA = COMMON | {
     "discovery pulls",
     "discovery sees it",
 }
-GO = COMMON | {
+GO_REGISTRY = COMMON | {
     "heartbeat by websocket is taken",
     "find of an unknown service is told apart",
     "watch tells of the status",
@@ -145,109 +142,52 @@ GO_ACCESS = {
 }
 
 
-async def run(*command: str, folder: Path, seconds: float) -> tuple[int, str]:
-    """Status and output of a program that is ended with the test."""
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=os.environ
-    )
-    try:
-        async with asyncio.timeout(seconds):
-            output, _ = await process.communicate()
-    except BaseException:
-        process.kill()
-        await process.wait()
-        raise
-    return process.returncode or 0, output.decode(errors="replace")
-
-
-def tool(name: str) -> str:
-    """The tool's path, or a skip that says what was not tested."""
-    path = shutil.which(name)
-    if path is None:
-        pytest.skip(f"{name.upper()} IS MISSING: its client library was not run against the engine")
-    return path
-
-
-def checks(output: str) -> tuple[set[str], list[str]]:
-    """The names of the checks that passed, and the lines of those that did not."""
-    lines = [line for line in output.splitlines() if line.startswith(("ok ", "bad "))]
-    good = {line[3:].split(" | ")[0] for line in lines if line.startswith("ok ")}
-    return good, [line for line in lines if line.startswith("bad ")]
-
-
 async def test_java_library_works_against_the_engine(tmp_path: Path) -> None:
     """service-center-client 2.8.25: all its calls, its registration, discovery and watch tasks."""
-    status, output = await run(tool("mvn"), "-q", "-B", "package", folder=HERE / "java", seconds=600)
-    assert status == 0, output
+    command = await java("RegistryCheck")
     async with running_engine(tmp_path / "data") as engine:
-        command = (tool("java"), "-cp", "target/classes:target/lib/*", "waggle.RegistryCheck", engine.url)
-        status, output = await run(*command, folder=HERE / "java", seconds=120)
-    good, failed = checks(output)
-    assert not failed, failed
-    assert good == JAVA, output
-    assert status == 0
+        outcome = await run(*command, engine.url, folder=JAVA, seconds=120)
+    assert_checked(outcome, JAVA_REGISTRY)
 
 
 async def test_go_library_works_against_the_engine(tmp_path: Path) -> None:
     """sc-client v0.7.0: all its calls, the websocket heartbeat and the watch."""
-    status, output = await run(tool("go"), "build", "-o", "bin/registrycheck", ".", folder=HERE / "go", seconds=600)
-    assert status == 0, output
+    program = await go(HERE / "go", "registrycheck")
     async with running_engine(tmp_path / "data") as engine:
         address = engine.url.removeprefix("http://")
-        status, output = await run("bin/registrycheck", address, folder=HERE / "go", seconds=120)
-    good, failed = checks(output)
-    assert not failed, failed
-    assert good == GO, output
-    assert status == 0
+        outcome = await run(program, address, folder=HERE / "go", seconds=120)
+    assert_checked(outcome, GO_REGISTRY)
 
 
 async def test_java_config_libraries_work_against_the_engine(tmp_path: Path) -> None:
     """config-kie-client and config-center-client 2.8.25: their calls, and their tasks with changes seen live."""
-    status, output = await run(tool("mvn"), "-q", "-B", "package", folder=HERE / "java", seconds=600)
-    assert status == 0, output
+    command = await java("ConfigCheck")
     async with running_engine(tmp_path / "data") as engine:
-        command = (tool("java"), "-cp", "target/classes:target/lib/*", "waggle.ConfigCheck", engine.url)
-        status, output = await run(*command, folder=HERE / "java", seconds=240)
-    good, failed = checks(output)
-    assert not failed, failed
-    assert good == JAVA_CONFIG, output
-    assert status == 0
+        outcome = await run(*command, engine.url, folder=JAVA, seconds=240)
+    assert_checked(outcome, JAVA_CONFIG)
 
 
 async def test_go_config_library_works_against_the_engine(tmp_path: Path) -> None:
     """kie-client v0.2.0: all its calls, and a change seen while it waits."""
     folder = HERE / "go_config"
-    status, output = await run(tool("go"), "build", "-o", "bin/configcheck", ".", folder=folder, seconds=600)
-    assert status == 0, output
+    program = await go(folder, "configcheck")
     async with running_engine(tmp_path / "data") as engine:
-        status, output = await run("bin/configcheck", engine.url, folder=folder, seconds=120)
-    good, failed = checks(output)
-    assert not failed, failed
-    assert good == GO_CONFIG, output
-    assert status == 0
+        outcome = await run(program, engine.url, folder=folder, seconds=120)
+    assert_checked(outcome, GO_CONFIG)
 
 
 async def test_java_services_go_through_access_control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """service-center-client and config-kie-client 2.8.25 from off to enforce and back: early, late, wrong, locked accounts."""
-    status, output = await run(tool("mvn"), "-q", "-B", "package", folder=HERE / "java", seconds=600)
-    assert status == 0, output
+    command = await java("AccessCheck")
     async with guarded_engine(tmp_path / "data", "off", monkeypatch) as (engine, _):
-        command = (tool("java"), "-cp", "target/classes:target/lib/*", "waggle.AccessCheck", engine.url, ROOT_PASSWORD)
-        status, output = await run(*command, folder=HERE / "java", seconds=240)
-    good, failed = checks(output)
-    assert not failed, failed
-    assert good == JAVA_ACCESS, output
-    assert status == 0
+        outcome = await run(*command, engine.url, ROOT_PASSWORD, folder=JAVA, seconds=240)
+    assert_checked(outcome, JAVA_ACCESS)
 
 
 async def test_go_services_go_through_access_control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """sc-client v0.7.0 and kie-client v0.2.0 from off to enforce and back: with an account, without, wrong, locked."""
     folder = HERE / "go_access"
-    status, output = await run(tool("go"), "build", "-o", "bin/accesscheck", ".", folder=folder, seconds=600)
-    assert status == 0, output
+    program = await go(folder, "accesscheck")
     async with guarded_engine(tmp_path / "data", "off", monkeypatch) as (engine, _):
-        status, output = await run("bin/accesscheck", engine.url, ROOT_PASSWORD, folder=folder, seconds=120)
-    good, failed = checks(output)
-    assert not failed, failed
-    assert good == GO_ACCESS, output
-    assert status == 0
+        outcome = await run(program, engine.url, ROOT_PASSWORD, folder=folder, seconds=120)
+    assert_checked(outcome, GO_ACCESS)

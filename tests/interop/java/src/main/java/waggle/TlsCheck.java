@@ -1,0 +1,153 @@
+package waggle;
+
+import com.google.common.eventbus.EventBus;
+import com.google.common.eventbus.Subscribe;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.apache.http.client.config.RequestConfig;
+import org.apache.servicecomb.config.kie.client.KieClient;
+import org.apache.servicecomb.config.kie.client.model.ConfigurationsRequest;
+import org.apache.servicecomb.config.kie.client.model.KieAddressManager;
+import org.apache.servicecomb.config.kie.client.model.KieConfiguration;
+import org.apache.servicecomb.foundation.ssl.SSLCustom;
+import org.apache.servicecomb.foundation.ssl.SSLOption;
+import org.apache.servicecomb.http.client.auth.RequestAuthHeaderProvider;
+import org.apache.servicecomb.http.client.common.HttpConfiguration.SSLProperties;
+import org.apache.servicecomb.http.client.common.HttpTransportFactory;
+import org.apache.servicecomb.service.center.client.DiscoveryEvents.PullInstanceEvent;
+import org.apache.servicecomb.service.center.client.ServiceCenterAddressManager;
+import org.apache.servicecomb.service.center.client.ServiceCenterClient;
+import org.apache.servicecomb.service.center.client.ServiceCenterWatch;
+import org.apache.servicecomb.service.center.client.model.Microservice;
+import org.apache.servicecomb.service.center.client.model.MicroserviceInstance;
+
+/**
+ * The client libraries of Java Chassis and Spring Cloud Huawei over TLS, with the peer checked, one line a check: `ok NAME | SAW` or
+ * `bad NAME | SAW`. Arguments: the engine's https address, a PKCS12 store that trusts its authority, one that trusts another, and the
+ * password of both.
+ */
+public final class TlsCheck {
+  private static final RequestAuthHeaderProvider NO_AUTH = request -> Collections.emptyMap();
+  private static final String APP = "tls-java";
+
+  private final String engine;
+  private final String password;
+  private final EventBus events = new EventBus();
+  private final ServiceCenterAddressManager addresses;
+  private final BlockingQueue<Object> heard = new LinkedBlockingQueue<>();
+  private boolean bad;
+
+  private TlsCheck(String engine, String password) {
+    this.engine = engine;
+    this.password = password;
+    addresses = new ServiceCenterAddressManager("default", List.of(engine), events);
+    events.register(this);
+  }
+
+  public static void main(String[] arguments) throws Exception {
+    TlsCheck check = new TlsCheck(arguments[0], arguments[3]);
+    check.trusted(check.trusting(arguments[1]));
+    check.refused(check.trusting(arguments[2]));
+    System.out.flush();
+    // The libraries' threads are no daemons.
+    Runtime.getRuntime().halt(check.bad ? 1 : 0);
+  }
+
+  @Subscribe
+  public void onPull(PullInstanceEvent event) {
+    heard.add(event);
+  }
+
+  private void trusted(SSLProperties tls) throws Exception {
+    ServiceCenterClient client = new ServiceCenterClient(addresses, tls, NO_AUTH, "default", Collections.emptyMap());
+    String serviceId = client.registerMicroservice(service()).getServiceId();
+    String instanceId = client.registerMicroserviceInstance(instance(serviceId, 1)).getInstanceId();
+    check("registers and beats", client.sendHeartBeat(serviceId, instanceId), instanceId);
+    check("finds itself", client.findMicroserviceInstance(serviceId, APP, "own", "0+", "").isModified(), serviceId);
+    check("reads its configuration", reads(tls), APP);
+    ServiceCenterWatch watch = new ServiceCenterWatch(addresses, tls, NO_AUTH, "default", new HashMap<>(), events);
+    watch.startWatch("default", serviceId);
+    boolean pushed = false;
+    // The watch tells nobody when it is connected, so instances come until it speaks.
+    for (int port = 2; port < 22 && !pushed; port++) {
+      client.registerMicroserviceInstance(instance(serviceId, port));
+      pushed = heard.poll(1, TimeUnit.SECONDS) != null;
+    }
+    check("the watch tells over wss", pushed, serviceId);
+    watch.stop();
+  }
+
+  private void refused(SSLProperties tls) {
+    ServiceCenterClient client = new ServiceCenterClient(addresses, tls, NO_AUTH, "default", Collections.emptyMap());
+    String saw;
+    try {
+      saw = "taken: " + client.registerMicroservice(service()).getServiceId();
+    } catch (RuntimeException error) {
+      saw = String.valueOf(error.getCause());
+    }
+    check("an engine of an unknown authority is not trusted", saw.contains("SSLHandshakeException"), saw);
+  }
+
+  private boolean reads(SSLProperties tls) {
+    KieAddressManager kieAddresses = new KieAddressManager(List.of(engine), events);
+    KieConfiguration configuration = new KieConfiguration().setProject("default").setAppName(APP).setServiceName("own")
+        .setEnvironment("").setVersion("1.0.0");
+    KieClient kie = new KieClient(kieAddresses,
+        HttpTransportFactory.createHttpTransport(tls, NO_AUTH, RequestConfig.custom().build()), configuration);
+    ConfigurationsRequest request = new ConfigurationsRequest().setOrder(1).setWithExact(true)
+        .setLabelsQuery("label=app%3A" + APP).setRevision(ConfigurationsRequest.INITIAL_REVISION);
+    return kie.queryConfigurations(request, kieAddresses.address()).isChanged();
+  }
+
+  /** As the frameworks have it with `ssl.authPeer: true`. */
+  private SSLProperties trusting(String store) {
+    SSLOption option = new SSLOption();
+    option.setEngine("jdk");
+    option.setProtocols("TLSv1.2,TLSv1.3");
+    option.setCiphers("TLS_AES_256_GCM_SHA384,TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
+    option.setAuthPeer(true);
+    option.setCheckCNHost(false);
+    option.setStorePath("");
+    option.setTrustStore(store);
+    option.setTrustStoreType("PKCS12");
+    option.setTrustStoreValue(password);
+    option.setKeyStore("none.p12");
+    option.setKeyStoreType("PKCS12");
+    option.setKeyStoreValue("");
+    option.setCrl("");
+    SSLProperties tls = new SSLProperties();
+    tls.setEnabled(true);
+    tls.setSslOption(option);
+    tls.setSslCustom(SSLCustom.defaultSSLCustom());
+    return tls;
+  }
+
+  private static Microservice service() {
+    Microservice service = new Microservice("own");
+    service.setAppId(APP);
+    service.setVersion("1.0.0");
+    service.setEnvironment("");
+    service.setProperties(new HashMap<>());
+    service.setSchemas(new ArrayList<>());
+    return service;
+  }
+
+  private static MicroserviceInstance instance(String serviceId, int port) {
+    MicroserviceInstance instance = new MicroserviceInstance();
+    instance.setServiceId(serviceId);
+    instance.setHostName("java");
+    instance.setEndpoints(List.of("rest://127.0.0.1:" + port));
+    instance.setProperties(new HashMap<>());
+    return instance;
+  }
+
+  private void check(String name, boolean good, Object saw) {
+    bad |= !good;
+    System.out.println((good ? "ok " : "bad ") + name + " | " + saw);
+  }
+}
