@@ -79,7 +79,7 @@ class _Provider:
     def __init__(self, program: str, conf: dict[str, str], log: Path) -> None:
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [program, "provider"], env={**os.environ, **conf}, stdout=output, stderr=output
+                [program, "provider"], cwd=log.parent, env={**os.environ, **conf}, stdout=output, stderr=output
             )
 
     async def stop(self) -> None:
