@@ -15,6 +15,7 @@ import uvloop
 from registry.server import Server
 from registry.settings import Settings
 from tests.api.kie import JAVA_HEADERS, JSON_TYPE, java_line
+from tests.inside import served
 from tests.raw import RawConnection, connect, request
 
 MALL = {"app": "mall", "environment": ""}
@@ -37,14 +38,9 @@ def _serve(folder: Path, hot: bool, test: Callable[[Server, int], Awaitable[None
                 **bounds,
             }
         )
-        server, ready = Server(settings), asyncio.get_running_loop().create_future()
-        running = asyncio.create_task(server.run(ready.set_result))
-        try:
-            await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
-            await test(server, int((await ready)[0].rsplit(":", 1)[1]))
-        finally:
-            server.stop()
-            await running
+        server = Server(settings)
+        async with served(server) as address:
+            await test(server, int(address.rsplit(":", 1)[1]))
 
     uvloop.run(main())
 

@@ -13,6 +13,7 @@ from registry.server import Server
 from registry.settings import Settings
 from tests.engine import Client, client_of, eventually
 from tests.faults.watching import watching
+from tests.inside import served
 from tests.raw import RawConnection, connect, request
 from tests.unit.storage.journals import SlowJournal
 
@@ -60,19 +61,15 @@ async def _world(tmp_path: Path) -> AsyncIterator[World]:
     server = Server(Settings(**settings, data_dir=tmp_path))
     journal = SlowJournal()
     server.engine.journal = server.engine.committer._journal = journal
-    addresses: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
-    running = asyncio.create_task(server.run(addresses.set_result))
-    try:
-        async with client_of((await addresses)[0]) as client:
-            await client.service("provider", serviceId="provider-id")
-            await client.service("consumer", serviceId="consumer-id")
-            await client.instance("provider-id", instanceId="i")
-            assert await _found(client) == {"i"}
+    async with served(server) as address, client_of(address) as client:
+        await client.service("provider", serviceId="provider-id")
+        await client.service("consumer", serviceId="consumer-id")
+        await client.instance("provider-id", instanceId="i")
+        assert await _found(client) == {"i"}
+        try:
             yield World(server, journal, client)
-    finally:
-        journal.gate.set()
-        server.stop()
-        await running
+        finally:
+            journal.gate.set()
 
 
 async def _found(client: Client) -> set[str]:
