@@ -87,7 +87,9 @@ async def test_a_service_under_uvicorn_answers_until_its_callers_know(engine: En
 
 def test_every_event_that_is_logged_is_documented() -> None:
     rooms = ("sdk", "invocation", "routing", "resilience")
-    sources = [path.read_text(encoding="utf-8") for room in rooms for path in (ROOT / "governance" / room).rglob("*.py")]
+    sources = [
+        path.read_text(encoding="utf-8") for room in rooms for path in (ROOT / "governance" / room).rglob("*.py")
+    ]
     logged = {event for text in sources for event in re.findall(r'log\.\w+\(\s*"([\w.]+)"', text)}
     assert len(logged) > 5
     assert {event for event in logged if f"`{event}`" not in _PAGE} == set()
