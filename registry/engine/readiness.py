@@ -210,13 +210,17 @@ def _is_there(callers: Sequence[Caller], service: Service | None, instance: Inst
 
 
 def _of_now(acts: Sequence[Act]) -> Sequence[Act]:
-    """What was done before good credentials came is judged with these: whoever has them now sends them with all that it does."""
-    good = max((act for act in acts if act.identity is not None), key=attrgetter("at"), default=None)
-    if good is None:
-        return acts
+    """What was done before good credentials came is judged with these: whoever has them now sends them with all that it does.
+
+    Those of one moment are in the order in which they were done: the clock of what is noted stands still between ticks.
+    """
+    ordered = sorted(acts, key=attrgetter("at"))
+    last = max((place for place, act in enumerate(ordered) if act.identity is not None), default=0)
     return [
-        act._replace(identity=good.identity, credentials=VALID) if act.identity is None and act.at < good.at else act
-        for act in acts
+        act._replace(identity=ordered[last].identity, credentials=VALID)
+        if act.identity is None and place < last
+        else act
+        for place, act in enumerate(ordered)
     ]
 
 
