@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SYSTEM := chromium wrk
-# One worker a core; a module's tests stay together, since some share an engine.
-PYTEST := $(BIN)/pytest -n auto --dist loadfile
+# One worker more than cores, since much of a test is waiting for a process; a module's tests stay together, since some share an engine.
+WORKERS := $(shell expr $$(nproc 2>/dev/null || echo 1) + 1)
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 .PHONY: demo test test-all test-interop lint bench system clean
 
