@@ -26,13 +26,12 @@ import org.apache.servicecomb.service.center.client.model.RbacTokenResponse;
  * Services with the client libraries of Java Chassis and Spring Cloud Huawei while an engine's access control goes from off to observe to
  * enforce and back, one line a check: `ok NAME | SAW` or `bad NAME | SAW`. Arguments: the engine's address, root's password.
  */
-public final class AccessCheck {
+public final class AccessCheck extends Check {
   private static final String APP = "access-java";
   private static final String PASSWORD = "Java-chassis-2";
 
   private final String engine;
   private final Operator operator;
-  private boolean bad;
 
   private AccessCheck(String engine, String password) {
     this.engine = engine;
@@ -79,9 +78,7 @@ public final class AccessCheck {
     AccessCheck check = new AccessCheck(arguments[0], arguments[1]);
     check.walk();
     check.lockOut();
-    System.out.flush();
-    // The libraries' threads are no daemons.
-    Runtime.getRuntime().halt(check.bad ? 1 : 0);
+    check.end();
   }
 
   private void walk() throws Exception {
@@ -191,10 +188,5 @@ public final class AccessCheck {
     health.setTimes(3);
     instance.setHealthCheck(health);
     return instance;
-  }
-
-  private void check(String name, boolean good, Object saw) {
-    bad |= !good;
-    System.out.println((good ? "ok " : "bad ") + name + " | " + saw);
   }
 }

@@ -36,7 +36,7 @@ import org.apache.servicecomb.http.client.common.HttpTransportFactory;
  * Reads an engine's configuration through the client libraries that Java Chassis and Spring Cloud Huawei use, for KIE and for Config Center
  * 1.0, and prints what they made of it: one line a check, `ok NAME | SAW` or `bad NAME | SAW`. Argument: the engine's address.
  */
-public final class ConfigCheck {
+public final class ConfigCheck extends Check {
   private static final RequestAuthHeaderProvider NO_AUTH = request -> Collections.emptyMap();
   private static final String APP = "{\"app\":\"mall\",\"environment\":\"\"}";
   private static final String SERVICE = "{\"app\":\"mall\",\"service\":\"cart\",\"environment\":\"\"}";
@@ -45,7 +45,6 @@ public final class ConfigCheck {
 
   private final String engine;
   private final HttpClient http = HttpClient.newHttpClient();
-  private boolean bad;
 
   private ConfigCheck(String engine) {
     this.engine = engine;
@@ -57,9 +56,7 @@ public final class ConfigCheck {
     check.kieTask();
     check.configCenterCalls();
     check.configCenterTask();
-    System.out.flush();
-    // The libraries' threads are no daemons.
-    Runtime.getRuntime().halt(check.bad ? 1 : 0);
+    check.end();
   }
 
   private void kieCalls() throws Exception {
@@ -69,20 +66,20 @@ public final class ConfigCheck {
     ConfigurationsRequest request = new ConfigurationsRequest().setOrder(1).setWithExact(true)
         .setLabelsQuery("label=app%3Amall&label=environment%3A").setRevision(ConfigurationsRequest.INITIAL_REVISION);
     ConfigurationsResponse first = client.queryConfigurations(request, addresses.address());
-    report("kie: nothing is there yet", first.isChanged() && first.getConfigurations().isEmpty(), first.getConfigurations());
+    check("kie: nothing is there yet", first.isChanged() && first.getConfigurations().isEmpty(), first.getConfigurations());
     request.setRevision(first.getRevision());
-    report("kie: the revision is a number", first.getRevision().matches("\\d+"), first.getRevision());
+    check("kie: the revision is a number", first.getRevision().matches("\\d+"), first.getRevision());
     put("one", "1", "text", APP);
     put("app.yaml", "deep:\\n  list: [a, b]\\n", "yaml", APP);
     put("app.properties", "from.file = yes", "properties", APP);
     ConfigurationsResponse second = client.queryConfigurations(request, addresses.address());
     Map<String, Object> seen = second.getConfigurations();
-    report("kie: a text item is one property", "1".equals(seen.get("one")), seen);
-    report("kie: a yaml item is its properties", "a".equals(String.valueOf(seen.get("deep.list[0]"))), seen);
-    report("kie: a properties item is its properties", "yes".equals(seen.get("from.file")), seen);
+    check("kie: a text item is one property", "1".equals(seen.get("one")), seen);
+    check("kie: a yaml item is its properties", "a".equals(String.valueOf(seen.get("deep.list[0]"))), seen);
+    check("kie: a properties item is its properties", "yes".equals(seen.get("from.file")), seen);
     request.setRevision(second.getRevision());
     ConfigurationsResponse third = client.queryConfigurations(request, addresses.address());
-    report("kie: the same revision is not changed", !third.isChanged(), third.isChanged());
+    check("kie: the same revision is not changed", !third.isChanged(), third.isChanged());
   }
 
   private void kieTask() throws Exception {
@@ -94,17 +91,17 @@ public final class ConfigCheck {
     KieConfigManager manager = new KieConfigManager(client, changes.events, configuration, converter, addresses);
     put("level", "app", "text", APP);
     manager.firstPull();
-    report("kie task: the first pull has it", "app".equals(converter.getCurrentData().get("level")), converter.getCurrentData());
+    check("kie task: the first pull has it", "app".equals(converter.getCurrentData().get("level")), converter.getCurrentData());
     manager.startConfigKieManager();
     for (String[] step : new String[][] {{"service", SERVICE}, {"version", VERSION}, {"custom", CUSTOM}}) {
       long started = System.nanoTime();
       put("level", step[0], "text", step[1]);
       ConfigurationChangedEvent event = changes.until("level", step[0]);
       long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - started);
-      report("kie task: " + step[0] + " is heard of", event != null, millis + " ms");
+      check("kie task: " + step[0] + " is heard of", event != null, millis + " ms");
     }
     delete("level", "label=public:");
-    report("kie task: a deletion uncovers what is below", changes.until("level", "version") != null, "level");
+    check("kie task: a deletion uncovers what is below", changes.until("level", "version") != null, "level");
   }
 
   private void configCenterCalls() throws Exception {
@@ -114,14 +111,14 @@ public final class ConfigCheck {
     QueryConfigurationsRequest request = request();
     QueryConfigurationsResponse first = client.queryConfigurations(request, addresses.address());
     Map<String, Object> seen = first.getConfigurations();
-    report("config center: an item of the application", "1".equals(seen.get("one")), seen);
-    report("config center: a yaml item is its properties", "a".equals(seen.get("deep.list[0]")), seen);
-    report("config center: the most specific wins", "version".equals(seen.get("level")), seen.get("level"));
+    check("config center: an item of the application", "1".equals(seen.get("one")), seen);
+    check("config center: a yaml item is its properties", "a".equals(seen.get("deep.list[0]")), seen);
+    check("config center: the most specific wins", "version".equals(seen.get("level")), seen.get("level"));
     request.setRevision(first.getRevision());
-    report("config center: the same revision is not changed",
+    check("config center: the same revision is not changed",
         !client.queryConfigurations(request, addresses.address()).isChanged(), first.getRevision());
     put("elsewhere", "1", "text", "{\"app\":\"other\",\"environment\":\"\"}");
-    report("config center: what others have changes nothing",
+    check("config center: what others have changes nothing",
         !client.queryConfigurations(request, addresses.address()).isChanged(), first.getRevision());
     client.checkAddressAvailable(addresses.address());
   }
@@ -137,7 +134,7 @@ public final class ConfigCheck {
     manager.startConfigCenterManager();
     String body = "{\"dimensionsInfo\":\"cart@mall#1.0.0\",\"items\":{\"from.center\":\"yes\"}}";
     send("POST", "/v3/default/configuration/items", body);
-    report("config center task: its own write is heard of", changes.until("from.center", "yes") != null, "from.center");
+    check("config center task: its own write is heard of", changes.until("from.center", "yes") != null, "from.center");
   }
 
   private static KieConfiguration kieConfiguration() {
@@ -173,13 +170,8 @@ public final class ConfigCheck {
         .method(method, HttpRequest.BodyPublishers.ofString(body)).build();
     var answer = http.send(request, BodyHandlers.ofString());
     if (answer.statusCode() != 200) {
-      report("write is taken", false, method + " " + path + " " + answer.statusCode() + " " + answer.body());
+      check("write is taken", false, method + " " + path + " " + answer.statusCode() + " " + answer.body());
     }
-  }
-
-  private void report(String name, boolean good, Object saw) {
-    bad |= !good;
-    System.out.println((good ? "ok " : "bad ") + name + " | " + saw);
   }
 
   /** What the libraries tell of changes. */

@@ -53,7 +53,7 @@ import org.apache.servicecomb.service.center.client.model.ServiceCenterConfigura
  * its return, and at a service's own shutdown. One line a check: `ok NAME | SAW` or `bad NAME | SAW`. A line `now WORD` asks whoever runs
  * this to kill or to start the engine and to answer with a line. Arguments: the engine's address, and that of nobody.
  */
-public final class OutageCheck {
+public final class OutageCheck extends Check {
   private static final RequestAuthHeaderProvider NO_AUTH = request -> Collections.emptyMap();
   private static final String APP = "outage-java";
   private static final String LABELS = "{\"app\":\"" + APP + "\",\"environment\":\"\"}";
@@ -68,11 +68,10 @@ public final class OutageCheck {
   private final ServiceCenterClient client;
   private final BufferedReader answers = new BufferedReader(new InputStreamReader(System.in));
   private final HttpClient http = HttpClient.newHttpClient();
-  private final Microservice own = service("own");
-  private final MicroserviceInstance ownInstance = instance(null, 1);
-  private final Microservice provider = service("provider");
+  private final Microservice own = Registrations.service(APP, "own");
+  private final MicroserviceInstance ownInstance = Registrations.instance(null, 1);
+  private final Microservice provider = Registrations.service(APP, "provider");
   private String providerId;
-  private boolean bad;
 
   private OutageCheck(String engine, String nobody) {
     this.engine = engine;
@@ -86,9 +85,7 @@ public final class OutageCheck {
     OutageCheck check = new OutageCheck(arguments[0], arguments[1]);
     check.severalAddresses();
     check.restart();
-    System.out.flush();
-    // The libraries' threads are no daemons.
-    Runtime.getRuntime().halt(check.bad ? 1 : 0);
+    check.end();
   }
 
   @Subscribe
@@ -112,7 +109,7 @@ public final class OutageCheck {
     EventBus bus = new EventBus();
     ServiceCenterClient two = client(new ServiceCenterAddressManager("default", both, bus), bus);
     providerId = two.registerMicroservice(provider).getServiceId();
-    String instanceId = two.registerMicroserviceInstance(instance(providerId, 2)).getInstanceId();
+    String instanceId = two.registerMicroserviceInstance(Registrations.instance(providerId, 2)).getInstanceId();
     boolean beats = true;
     for (int times = 0; times < 10; times++) {
       beats &= two.sendHeartBeat(providerId, instanceId);
@@ -184,7 +181,7 @@ public final class OutageCheck {
     // The watch tells nobody when it is connected, so instances come until it speaks.
     for (int port = 3; port < 23 && pushed == null; port++) {
       heard.clear();
-      client.registerMicroserviceInstance(instance(providerId, port));
+      client.registerMicroserviceInstance(Registrations.instance(providerId, port));
       pushed = await(heard, 1, event -> event instanceof PullInstanceEvent);
     }
     check("watch: it tells of an instance", pushed != null, providerId);
@@ -198,7 +195,7 @@ public final class OutageCheck {
   /** The library begins its watch again after an error, and a connection that ends is none to it. */
   private void pulls(ServiceCenterDiscovery discovery, ServiceCenterDiscovery.SubscriptionKey key) throws Exception {
     int all = count(provider) + 1;
-    client.registerMicroserviceInstance(instance(providerId, 50));
+    client.registerMicroserviceInstance(Registrations.instance(providerId, 50));
     check("restart: discovery sees what is new", cached(discovery, key, all), all);
     Object pushed = await(heard, 1, event -> event instanceof PullInstanceEvent);
     check("restart: by pulls, for the watch does not come back", pushed == null, pushed);
@@ -308,30 +305,6 @@ public final class OutageCheck {
     System.out.flush();
     answers.readLine();
     heard.clear();
-  }
-
-  private static Microservice service(String name) {
-    Microservice service = new Microservice(name);
-    service.setAppId(APP);
-    service.setVersion("1.0.0");
-    service.setEnvironment("");
-    service.setProperties(new HashMap<>());
-    service.setSchemas(new ArrayList<>());
-    return service;
-  }
-
-  private static MicroserviceInstance instance(String serviceId, int port) {
-    MicroserviceInstance instance = new MicroserviceInstance();
-    instance.setServiceId(serviceId);
-    instance.setHostName("java");
-    instance.setEndpoints(List.of("rest://127.0.0.1:" + port));
-    instance.setProperties(new HashMap<>());
-    return instance;
-  }
-
-  private void check(String name, boolean good, Object saw) {
-    bad |= !good;
-    System.out.println((good ? "ok " : "bad ") + name + " | " + saw);
   }
 
   /** What one configuration task tells of changes. */

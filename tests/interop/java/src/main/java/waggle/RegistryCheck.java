@@ -2,7 +2,6 @@ package waggle;
 
 import com.google.common.eventbus.EventBus;
 import com.google.common.eventbus.Subscribe;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
@@ -39,7 +38,7 @@ import org.apache.servicecomb.service.center.client.model.ServiceCenterConfigura
  * Drives an engine through the client library that Java Chassis and Spring Cloud Huawei use, and prints what the library's own API
  * returned: one line a check, `ok NAME SAW` or `bad NAME SAW`. Arguments: the engine's addresses.
  */
-public final class RegistryCheck {
+public final class RegistryCheck extends Check {
   private static final String APP = "interop-java";
   private static final RequestAuthHeaderProvider NO_AUTH = request -> Collections.emptyMap();
   private static final Map<String, String> NO_HEADERS = Collections.emptyMap();
@@ -50,7 +49,6 @@ public final class RegistryCheck {
   private final SSLProperties tls = new SSLProperties();
   private final ServiceCenterClient client;
   private final String run = UUID.randomUUID().toString().substring(0, 8);
-  private boolean bad;
 
   private RegistryCheck(List<String> engines) {
     addresses = new ServiceCenterAddressManager("default", engines, events);
@@ -62,9 +60,7 @@ public final class RegistryCheck {
     RegistryCheck check = new RegistryCheck(List.of(engines));
     check.calls();
     check.tasks();
-    System.out.flush();
-    // The library's threads are no daemons.
-    Runtime.getRuntime().halt(check.bad ? 1 : 0);
+    check.end();
   }
 
   @Subscribe
@@ -84,7 +80,7 @@ public final class RegistryCheck {
 
   /** Every call of the library that the frameworks make, one by one. */
   private void calls() throws Exception {
-    Microservice provider = service("provider-" + run);
+    Microservice provider = Registrations.service(APP, "provider-" + run);
     check("unknown service has no id", client.queryServiceId(provider) == null, null);
     String providerId = client.registerMicroservice(provider).getServiceId();
     check("service gets an id", providerId.length() == 40, providerId);
@@ -114,7 +110,7 @@ public final class RegistryCheck {
     batch.addInstances(new InstancesRequest(providerId, "nobody"));
     check("batch heartbeat is taken", accepted(() -> { client.sendHeartBeats(batch); return true; }), 2);
 
-    String consumerId = client.registerMicroservice(service("consumer-" + run)).getServiceId();
+    String consumerId = client.registerMicroservice(Registrations.service(APP, "consumer-" + run)).getServiceId();
     FindMicroserviceInstancesResponse first = find(consumerId, provider, "");
     check("find has a revision", first.isModified() && first.getRevision() != null, first.getRevision());
     int found = first.getMicroserviceInstancesResponse().getInstances().size();
@@ -134,12 +130,12 @@ public final class RegistryCheck {
     check("unregistered is gone at once", left == 1, left);
     int engines = client.getServiceCenterInstances().getInstances().size();
     check("the engine lists itself", engines == 1, engines);
-    check("find of an unknown service is refused", () -> refused(() -> find(consumerId, service("none-" + run), "")));
+    check("find of an unknown service is refused", () -> refused(() -> find(consumerId, Registrations.service(APP, "none-" + run), "")));
   }
 
   /** The library's own tasks: registration with heartbeats, discovery by pulls, and the watch. */
   private void tasks() throws Exception {
-    Microservice own = service("task-" + run);
+    Microservice own = Registrations.service(APP, "task-" + run);
     MicroserviceInstance ownInstance = instance(null, 3);
     SchemaInfo schema = new SchemaInfo("tasks", "swagger: '2.0'", "cafe");
     own.setSchemas(List.of("tasks"));
@@ -153,7 +149,7 @@ public final class RegistryCheck {
     check("task beats", beat != null && beat.isSuccess(), beat);
     check("task uploaded its schema", client.getServiceSchemaContext(own.getServiceId(), "tasks").equals("swagger: '2.0'"), "tasks");
 
-    Microservice provider = service("watched-" + run);
+    Microservice provider = Registrations.service(APP, "watched-" + run);
     String providerId = client.registerMicroservice(provider).getServiceId();
     client.registerMicroserviceInstance(instance(providerId, 4));
     ServiceCenterDiscovery discovery = new ServiceCenterDiscovery(client, events).setPollInterval(1000);
@@ -216,22 +212,8 @@ public final class RegistryCheck {
     return client.findMicroserviceInstance(consumerId, APP, provider.getServiceName(), "0+", revision);
   }
 
-  private static Microservice service(String name) {
-    Microservice service = new Microservice(name);
-    service.setAppId(APP);
-    service.setVersion("1.0.0");
-    service.setEnvironment("");
-    service.setProperties(new HashMap<>());
-    service.setSchemas(new ArrayList<>());
-    return service;
-  }
-
   private static MicroserviceInstance instance(String serviceId, int port) {
-    MicroserviceInstance instance = new MicroserviceInstance();
-    instance.setServiceId(serviceId);
-    instance.setHostName("java");
-    instance.setEndpoints(List.of("rest://127.0.0.1:" + port));
-    instance.setProperties(new HashMap<>());
+    MicroserviceInstance instance = Registrations.instance(serviceId, port);
     HealthCheck health = new HealthCheck();
     health.setMode(HealthCheckMode.push);
     health.setInterval(15);
@@ -264,10 +246,5 @@ public final class RegistryCheck {
   private void check(String name, Call call) throws Exception {
     Object saw = call.make();
     check(name, saw != null, saw);
-  }
-
-  private void check(String name, boolean good, Object saw) {
-    bad |= !good;
-    System.out.println((good ? "ok " : "bad ") + name + " | " + saw);
   }
 }

@@ -2,7 +2,6 @@ package waggle;
 
 import com.google.common.eventbus.EventBus;
 import com.google.common.eventbus.Subscribe;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
@@ -23,15 +22,13 @@ import org.apache.servicecomb.service.center.client.DiscoveryEvents.PullInstance
 import org.apache.servicecomb.service.center.client.ServiceCenterAddressManager;
 import org.apache.servicecomb.service.center.client.ServiceCenterClient;
 import org.apache.servicecomb.service.center.client.ServiceCenterWatch;
-import org.apache.servicecomb.service.center.client.model.Microservice;
-import org.apache.servicecomb.service.center.client.model.MicroserviceInstance;
 
 /**
  * The client libraries of Java Chassis and Spring Cloud Huawei over TLS, with the peer checked, one line a check: `ok NAME | SAW` or
  * `bad NAME | SAW`. Arguments: the engine's https address, a PKCS12 store that trusts its authority, one that trusts another, and the
  * password of both.
  */
-public final class TlsCheck {
+public final class TlsCheck extends Check {
   private static final RequestAuthHeaderProvider NO_AUTH = request -> Collections.emptyMap();
   private static final String APP = "tls-java";
 
@@ -40,7 +37,6 @@ public final class TlsCheck {
   private final EventBus events = new EventBus();
   private final ServiceCenterAddressManager addresses;
   private final BlockingQueue<Object> heard = new LinkedBlockingQueue<>();
-  private boolean bad;
 
   private TlsCheck(String engine, String password) {
     this.engine = engine;
@@ -53,9 +49,7 @@ public final class TlsCheck {
     TlsCheck check = new TlsCheck(arguments[0], arguments[3]);
     check.trusted(check.trusting(arguments[1]));
     check.refused(check.trusting(arguments[2]));
-    System.out.flush();
-    // The libraries' threads are no daemons.
-    Runtime.getRuntime().halt(check.bad ? 1 : 0);
+    check.end();
   }
 
   @Subscribe
@@ -65,8 +59,8 @@ public final class TlsCheck {
 
   private void trusted(SSLProperties tls) throws Exception {
     ServiceCenterClient client = new ServiceCenterClient(addresses, tls, NO_AUTH, "default", Collections.emptyMap());
-    String serviceId = client.registerMicroservice(service()).getServiceId();
-    String instanceId = client.registerMicroserviceInstance(instance(serviceId, 1)).getInstanceId();
+    String serviceId = client.registerMicroservice(Registrations.service(APP, "own")).getServiceId();
+    String instanceId = client.registerMicroserviceInstance(Registrations.instance(serviceId, 1)).getInstanceId();
     check("registers and beats", client.sendHeartBeat(serviceId, instanceId), instanceId);
     check("finds itself", client.findMicroserviceInstance(serviceId, APP, "own", "0+", "").isModified(), serviceId);
     check("reads its configuration", reads(tls), APP);
@@ -75,7 +69,7 @@ public final class TlsCheck {
     boolean pushed = false;
     // The watch tells nobody when it is connected, so instances come until it speaks.
     for (int port = 2; port < 22 && !pushed; port++) {
-      client.registerMicroserviceInstance(instance(serviceId, port));
+      client.registerMicroserviceInstance(Registrations.instance(serviceId, port));
       pushed = heard.poll(1, TimeUnit.SECONDS) != null;
     }
     check("the watch tells over wss", pushed, serviceId);
@@ -86,7 +80,7 @@ public final class TlsCheck {
     ServiceCenterClient client = new ServiceCenterClient(addresses, tls, NO_AUTH, "default", Collections.emptyMap());
     String saw;
     try {
-      saw = "taken: " + client.registerMicroservice(service()).getServiceId();
+      saw = "taken: " + client.registerMicroservice(Registrations.service(APP, "own")).getServiceId();
     } catch (RuntimeException error) {
       saw = String.valueOf(error.getCause());
     }
@@ -125,29 +119,5 @@ public final class TlsCheck {
     tls.setSslOption(option);
     tls.setSslCustom(SSLCustom.defaultSSLCustom());
     return tls;
-  }
-
-  private static Microservice service() {
-    Microservice service = new Microservice("own");
-    service.setAppId(APP);
-    service.setVersion("1.0.0");
-    service.setEnvironment("");
-    service.setProperties(new HashMap<>());
-    service.setSchemas(new ArrayList<>());
-    return service;
-  }
-
-  private static MicroserviceInstance instance(String serviceId, int port) {
-    MicroserviceInstance instance = new MicroserviceInstance();
-    instance.setServiceId(serviceId);
-    instance.setHostName("java");
-    instance.setEndpoints(List.of("rest://127.0.0.1:" + port));
-    instance.setProperties(new HashMap<>());
-    return instance;
-  }
-
-  private void check(String name, boolean good, Object saw) {
-    bad |= !good;
-    System.out.println((good ? "ok " : "bad ") + name + " | " + saw);
   }
 }
