@@ -45,10 +45,10 @@ class LiveRules:
         # What begins with servicecomb. comes last, so that it counts.
         for key in sorted(keys):
             known = before.get(key)
-            fresh = known is None or known[0] != values[key]
-            self._checked[key] = (values[key], check(key, values[key])) if fresh or known is None else known
-            if fresh:
-                _tell(key, self._checked[key][1])
+            if known is None or known[0] != values[key]:
+                known = (values[key], check(key, values[key]))
+                _tell(key, known[1])
+            self._checked[key] = known
         rules = [checked.rule for _, checked in self._checked.values() if checked.rule is not None]
         self.book = rulebook(self._own, rules, values)
         self._dispose()

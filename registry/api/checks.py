@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from registry.api.call import Call
 from registry.api.shapes import Rule
+from registry.config.rules import check_project
 from registry.errors import invalid
 
 
@@ -25,6 +26,12 @@ def zero_or_one(call: Call, name: str) -> bool:
     if value not in ("", "0", "1"):
         raise invalid(f"parameter {name} must be 1 or 0")
     return value == "1"
+
+
+def check_tenant(call: Call) -> None:
+    """The query's `domain` and `project`, where the engine's own API names them."""
+    for name in ("domain", "project"):
+        check_project("Query", call.query.get(name) or "default")
 
 
 def comma_list(call: Call, name: str) -> list[str]:

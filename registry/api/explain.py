@@ -13,13 +13,14 @@ from governance.rules.distribution import Outcome
 from governance.rules.explain import Considered, Routing, Side, explain_consumer, explain_provider
 from governance.rules.marker import Request
 from registry.api.call import Call, Reply, Route, Tenancy, json_reply
+from registry.api.checks import check_tenant
 from registry.api.config.problems import shown as shown_problem
 from registry.api.kie.bodies import in_our_words
 from registry.api.shapes import Kind, Member, Rule, Shape, read, validate
 from registry.config.clients import Kind as ClientKind
 from registry.config.preview import Caution
 from registry.config.records import Draft, KeyValue
-from registry.config.rules import check_project, check_query
+from registry.config.rules import check_query
 from registry.engine.explaining import Gathered, Question, Reader, gather
 from registry.engine.rules import TaggedInstance
 from registry.errors import ConfigError, Refusal
@@ -75,8 +76,7 @@ def explain_routes() -> Sequence[Route]:
 
 async def explain(call: Call) -> Reply:
     """POST explain: which rules apply to a request, at the consumer and at the provider, where it goes, and why."""
-    for name in ("domain", "project"):
-        check_project("Query", call.query.get(name) or "default")
+    check_tenant(call)
     question = _question(call)
     gathered = await call.engine.read(lambda: gather(call.engine, call.tenant, question))
     return json_reply(await asyncio.to_thread(_explained, question, gathered))

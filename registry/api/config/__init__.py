@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from registry.api.call import TEXT_TYPE, Call, Handler, Parameter, Reply, Route, Tenancy
+from registry.api.checks import check_tenant
 from registry.api.config import history, items, preview, releases, transfer
 from registry.api.kie.bodies import in_our_words
-from registry.config.rules import check_project
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -86,8 +86,7 @@ def config_routes() -> Sequence[Route]:
 
 def _in_tenant(handler: Handler) -> Handler:
     async def checked(call: Call) -> Reply | web.StreamResponse:
-        for name in ("domain", "project"):
-            check_project("Query", call.query.get(name) or "default")
+        check_tenant(call)
         return await handler(call)
 
     checked.__doc__, checked.__qualname__ = handler.__doc__, handler.__qualname__

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from governance.rules.objects.forms import DEGRADE, GRAY, Form
 from registry.api.call import Call, Parameter, Reply, Route, Tenancy
+from registry.api.checks import check_tenant
 from registry.api.kie.bodies import in_our_words
 from registry.api.objects.draining import drain
 from registry.api.objects.handlers import Handlers
-from registry.config.rules import check_project
 
 _PLACE = {
     "service": Parameter("service", "the service that is released", required=True),
@@ -102,8 +102,7 @@ class _Kind:
 
 def _in_tenant(handler: Handlers.Method) -> Handlers.Method:
     async def checked(call: Call) -> Reply:
-        for name in ("domain", "project"):
-            check_project("Query", call.query.get(name) or "default")
+        check_tenant(call)
         return await handler(call)
 
     checked.__doc__, checked.__qualname__, checked.__module__ = (
