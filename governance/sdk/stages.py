@@ -121,12 +121,16 @@ def inbound(
 
 
 def is_unsent(error: BaseException) -> bool:
-    """Whether an error says that nothing was sent: the instance could not be connected to."""
-    return isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+    """Whether an error says that nothing was sent: connecting failed, or the connection was gone before the first byte."""
+    # Where a body is under way, aiohttp raises another error for a connection that is gone.
+    unsent = aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ClientConnectionResetError
+    return isinstance(error, unsent)
 
 
 def is_retriable(error: BaseException) -> bool:
     """Whether an error may be gone at the next try: refused, timed out, reset, closed, no route, or TLS that failed."""
-    if isinstance(error, asyncio.TimeoutError | aiohttp.ServerDisconnectedError | aiohttp.ClientConnectorError):
+    if is_unsent(error) or isinstance(error, asyncio.TimeoutError | aiohttp.ServerDisconnectedError):
         return True
-    return isinstance(error, OSError) and error.errno in _RESET
+    # aiohttp knows no number where the connection was gone when it wrote the body.
+    closed = isinstance(error, aiohttp.ClientOSError) and error.errno is None
+    return closed or (isinstance(error, OSError) and error.errno in _RESET)

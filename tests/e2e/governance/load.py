@@ -74,7 +74,8 @@ def median_and_p99(answers: Sequence[Shown]) -> tuple[float, float]:
 
 def nothing_is_lost(load: Load) -> None:
     """Each request was answered with 200 and the weather, by the version that it says, which alone tells UV."""
-    assert not load.troubles
+    troubles = load.troubles
+    assert not troubles, troubles
     assert all(each.has_uv is (each.version == "0.0.3") for each in load.answers)
     assert all(each.has_forecast for each in load.answers)
 

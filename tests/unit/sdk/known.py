@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import aiohttp
 
@@ -51,15 +51,21 @@ def instance(address: str, status: str = "UP", version: str = "1.0") -> Instance
 
 @contextlib.asynccontextmanager
 async def session_of(
-    known: Known, items: Mapping[str, str] = {}, schemas: Mapping[str, str] = {}, connections: int = 0
+    known: Known,
+    items: Mapping[str, str] = {},
+    schemas: Mapping[str, str] = {},
+    connections: int = 0,
+    traces: Sequence[aiohttp.TraceConfig] = (),
 ) -> AsyncIterator[Session]:
-    """The session of a service shop under rules, with so many connections at once; 0 is any number."""
+    """The session of a service shop under rules, with so many connections at once; 0 is any number. `traces` watch aiohttp."""
     rules = LiveRules(OwnService("shop", "1.0"))
     rules.update(items)
     providers = Providers(known, Schemas(schemas))  # type: ignore[arg-type]
     stages = outbound(rules, OwnInstance("shop", "1.0"), providers)
     connector = aiohttp.TCPConnector(limit=connections)
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=connector) as session:
+    async with aiohttp.ClientSession(
+        cookie_jar=aiohttp.DummyCookieJar(), connector=connector, trace_configs=list(traces)
+    ) as session:
         http = Session(providers, rules, stages, lambda: {"x-microservice-name": "shop"})
         http.open_with(session)
         yield http

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from types import SimpleNamespace
 from typing import TypeAlias
 
 import aiohttp
@@ -238,6 +239,68 @@ async def test_passing_over_one_that_cannot_be_reached_keeps_nothing() -> None:
                 for _ in range(6):
                     assert len(await _got(http, "/show")) == 64
     assert shop.calls == 6
+
+
+@contextlib.asynccontextmanager
+async def lost_once_opened() -> AsyncIterator[tuple[str, aiohttp.TraceConfig]]:
+    """An address whose connections are gone before a call can write to them, as those in the queue of a process that is killed.
+    Calls have to be traced by what comes with it.
+    """
+    gone = asyncio.Event()
+
+    async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write_eof()
+        await reader.read()
+        gone.set()
+        writer.close()
+
+    async def begun(_session: object, call: SimpleNamespace, asked: aiohttp.TraceRequestStartParams) -> None:
+        call.is_lost = asked.url.port == port
+
+    async def opened(_session: object, call: SimpleNamespace, _opened: object) -> None:
+        if call.is_lost:
+            await gone.wait()
+            gone.clear()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(begun)
+    trace.on_connection_create_end.append(opened)
+    async with await asyncio.start_server(close, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}", trace
+
+
+async def test_one_whose_connection_is_gone_before_anything_is_sent_is_passed_over() -> None:
+    async with open_shop() as (shop, address), lost_once_opened() as (lost, trace):
+        known = Known(cart=[instance(lost), instance(address), instance(lost)])
+        async with session_of(known, connections=1, traces=[trace]) as http:
+            for _ in range(3):
+                assert len(await _got(http, "/show")) == 64
+                async with http.post("cse://cart/show") as answer:
+                    assert answer.status == 200
+    assert shop.calls == 6
+
+
+async def test_a_call_whose_connection_is_gone_when_its_body_is_written_is_repeated_under_a_retry_alone() -> None:
+    async with open_shop() as (shop, address), lost_once_opened() as (lost, trace):
+        known = Known(cart=[instance(lost), instance(address)])
+        items = {"servicecomb.matchGroup.all": "matches: [{apiPath: {prefix: /}}]", "servicecomb.retry.all": "{}"}
+        async with session_of(known, items, connections=1, traces=[trace]) as http:
+            for _ in range(4):
+                async with http.post("cse://cart/show", data=BIG) as answer:
+                    assert await answer.text() == hashlib.sha256(BIG).hexdigest()
+        assert shop.calls == 4
+        async with session_of(known, connections=1, traces=[trace]) as http:
+            ended = [await _posted(http) for _ in range(4)]
+    assert sorted(ended) == [False, False, True, True]
+    assert shop.calls == 6
+
+
+async def _posted(http: Session) -> bool:
+    with contextlib.suppress(aiohttp.ClientConnectionError):
+        async with http.post("cse://cart/show", data=BIG) as answer:
+            return answer.status == 200
+    return False
 
 
 async def test_many_calls_that_are_given_up_at_once_leave_the_way_free() -> None:
