@@ -6,7 +6,7 @@ SYSTEM := chromium wrk
 WORKERS := $(shell expr $$(nproc 2>/dev/null || echo 1) + 1)
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile
 
-.PHONY: demo test test-all test-interop lint bench system clean
+.PHONY: demo console test test-all test-interop lint bench system clean
 
 # An environment that is there keeps its Python: another one laid over it would not run.
 .venv/ready: pyproject.toml constraints.txt
@@ -14,13 +14,22 @@ PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch $@
 
+# The console's pages are built from web/ by Node.js; without it the engine runs all the same, and /console says what to install.
+CONSOLE := registry/console/static/manifest.json
+WEB := registry/console/web
+$(CONSOLE): $(WEB)/package-lock.json $(WEB)/build.mjs $(wildcard $(WEB)/src/*)
+	@if command -v npm >/dev/null 2>&1; then cd $(WEB) && npm ci --silent --no-audit --no-fund && npm run --silent build; \
+	else echo "Node.js is not installed: the console's pages are not built"; fi
+
+console: $(CONSOLE)
+
 # Debian's packages that tests use; where they cannot be installed, those tests skip and say so.
 system:
 	@for tool in $(SYSTEM); do \
 	  command -v $$tool >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq $$tool; } >/dev/null 2>&1 || \
 	  echo "$$tool is not installed and could not be: its tests will be skipped"; done
 
-demo: .venv/ready
+demo: .venv/ready $(CONSOLE)
 	$(BIN)/waggle demo
 
 lint: .venv/ready
@@ -29,10 +38,10 @@ lint: .venv/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: .venv/ready system lint
+test: .venv/ready $(CONSOLE) system lint
 	$(PYTEST) -m "not heavy"
 
-test-all: .venv/ready system lint
+test-all: .venv/ready $(CONSOLE) system lint
 	$(PYTEST)
 
 test-interop: .venv/ready
@@ -42,4 +51,4 @@ bench: .venv/ready system
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache waggle-data
+	rm -rf $(WEB)/node_modules registry/console/static .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache waggle-data

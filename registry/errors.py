@@ -69,6 +69,8 @@ CATALOGUE = _by_code(
         ErrorCode(403203, "Forbid to operate build-in role(s)", "changing or deleting admin or developer"),
         ErrorCode(403204, "Forbid to operate your own account", "changing or deleting the account of the token"),
         ErrorCode(403205, "No permission(s)", "a token whose roles do not allow the request"),
+        ErrorCode(403206, "Request of another site", "a form of the console that another site's page sent"),
+        ErrorCode(404001, "Not found", "an alarm, a rule, a silence or a webhook that is not there"),
         ErrorCode(409200, "account name is duplicated", "creating an account that is there"),
         ErrorCode(409201, "role name is duplicated", "creating a role that is there"),
         ErrorCode(
@@ -111,7 +113,17 @@ CONFIG_CATALOGUE = _by_code(
             "instances do not allow it",
             "requests for a new version of which no instance is up, or the end of a gray release while two versions run, without force",
         ),
-        ErrorCode(422001, "quota is not enough", "a key-value more than quota_config allows"),
+        ErrorCode(
+            409004,
+            "lanes do not allow it",
+            "a gray release of a service in lanes, a component in lanes that cannot follow them or whose service has a route rule,"
+            " or the end of lanes that keep instances apart, without force",
+        ),
+        ErrorCode(
+            422001,
+            "quota is not enough",
+            "a key-value more than quota_config allows, or a lane group more than quota_lane_groups",
+        ),
         ErrorCode(429001, "too many requests", "a wait more than poll_max allows"),
         ErrorCode(500001, "internal server error", "the journal cannot store changes; nothing was changed"),
     )

@@ -33,7 +33,10 @@ from registry.api.kie import kie_routes
 from registry.api.kie.hot import HotConfig
 from registry.api.kie.polling import Pollers
 from registry.api.metrics import Metrics, Sources
+from registry.api.monitor import monitor_routes
+from registry.api.monitor.live import LiveStreams
 from registry.api.objects import object_routes
+from registry.api.objects.swimlanes import swimlane_routes
 from registry.api.operations import operation_routes, read_by
 from registry.api.outcomes import outcome_routes
 from registry.api.service_center import ROUTES
@@ -41,9 +44,11 @@ from registry.api.watch import Watchers
 from registry.catalog import Limits
 from registry.collector import Collector
 from registry.config.state import Topic
+from registry.console import LivePages, console_routes
 from registry.engine import Engine, Options
 from registry.engine.credentials import FirstStartError
 from registry.engine.judge import Judge
+from registry.engine.reporting import Reporting
 from registry.errors import RegistryError
 from registry.settings import PORTS
 from registry.storage import open_journal
@@ -80,6 +85,8 @@ class Server:
         )
         self.pollers = Pollers(self.engine, settings.poll_max)
         self.streams = EventStreams(self.engine, settings.stream_max)
+        self.reporting = Reporting(self.engine)
+        self.live = LiveStreams(self.reporting, settings.monitor_listeners)
         self.hot = HotPath(
             self.engine,
             SERVER,
@@ -100,7 +107,7 @@ class Server:
             max_field_size=settings.max_header_bytes,
         )
         metrics = Metrics(
-            Sources(self.engine, self.watchers, self.streams, self.pollers, self.hot, self._http),
+            Sources(self.engine, self.watchers, self.streams, self.pollers, self.hot, self._http, self.live),
             f"{settings.host}:{settings.port}",
         )
         protocols = self._protocols()
@@ -109,13 +116,15 @@ class Server:
             "/openapi.json": settings.openapi_access,
             "/v4/:project/admin/dump": settings.dump_access,
         }
-        self.routes = read_by((*protocols, *operation_routes(metrics.show, protocols)), readers)
+        routes = read_by((*protocols, *operation_routes(metrics.show, protocols)), readers)
+        self.pages = LivePages(self.engine, settings.stream_max)
+        self.routes = (*routes, *console_routes(routes, self._answer_within, self.pages))
         limits = {name: getattr(settings, name) for name in _BODY_LIMITS}
         door = Door(self.engine)
         self._gate = Gate(self.engine, self.routes, self, door, body_limits=limits, timeout=settings.request_timeout)
         self._gate.learn = self.hot.learn
         self._gate.observe = metrics.observe
-        self.engine.on_tick += [door.tick, self.hot.tick, self._http.sweep, Collector().tick]
+        self.engine.on_tick += [door.tick, self.hot.tick, self._http.sweep, Collector().tick, self.live.tick]
         if self._tls is not None:
             self.engine.on_tick.append(self._tls.tick)
 
@@ -128,10 +137,12 @@ class Server:
             *config_center_routes(self.engine, self.watchers.sockets, self._config_center_addresses),
             *config_routes(),
             *object_routes(),
+            *swimlane_routes(),
             *explain_routes(),
             *audit_routes(),
             *access_routes(SigningIn(settings.token_rate, settings.trusted_proxies)),
-            *outcome_routes(Judge(self.engine)),
+            *outcome_routes(Judge(self.engine), self.reporting),
+            *monitor_routes(self.reporting, self.live, kept=settings.monitor_seconds, access=settings.monitor_access),
         )
 
     async def poll(self, call: Call, topic: Topic, seconds: float) -> bool:
@@ -149,6 +160,9 @@ class Server:
     async def events(self, call: Call) -> web.StreamResponse:
         """An event stream."""
         return await self.streams.events(call)
+
+    async def _answer_within(self, call: Call) -> Reply | web.StreamResponse:
+        return await self._gate.inner(call)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         return await self._gate(request)
@@ -210,6 +224,8 @@ class Server:
                 listener.close()
             self.watchers.close()
             self.streams.close()
+            self.live.close()
+            self.pages.close()
             self.pollers.close()
             self._http.pre_shutdown()
             await self._http.shutdown(settings.shutdown_timeout)

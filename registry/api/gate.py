@@ -7,10 +7,11 @@ logged with its traceback and answered by 500003.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -125,12 +126,23 @@ class Gate:
 
     async def _serve(self, call: Call) -> Reply | web.StreamResponse:
         started, domain = time.perf_counter(), "default"
+        with contextlib.suppress(Refusal):
+            domain = call.header("X-Domain-Name") or domain
+        reply = await self._guarded(call, self._heard)
+        self.observe(call.request.method, reply.status, call.route.name, domain, time.perf_counter() - started)
+        return reply
+
+    async def inner(self, call: Call) -> Reply | web.StreamResponse:
+        """Answer what a page asks of the API for whoever looks at it: past the same door, by the same handler. Its body is there."""
+        return await self._guarded(call, self._asked_within)
+
+    async def _guarded(
+        self, call: Call, answer: Callable[[Call], Awaitable[Reply | web.StreamResponse]]
+    ) -> Reply | web.StreamResponse:
+        """What a call is answered with; refusals and defects in the words of its route's protocol."""
         reply: Reply | web.StreamResponse
         try:
-            domain = call.header("X-Domain-Name") or domain
-            reply = await (self._open(call) if self._engine.access.mode is Mode.OFF else self._through_door(call))
-            if isinstance(reply, Reply):
-                self.learn(call, reply)
+            reply = await answer(call)
         except Refusal as error:
             reply = error_reply(call.route.refused(error))
         except ConnectionError:
@@ -140,8 +152,22 @@ class Gate:
             reply = error_reply(call.route.refused(RegistryError(500003, type(error).__name__)))
         if reply.status >= 500:
             self._engine.alarms.activate(INTERNAL, f"{call.request.method} {call.route.path}")
-        self.observe(call.request.method, reply.status, call.route.name, domain, time.perf_counter() - started)
         return reply
+
+    async def _heard(self, call: Call) -> Reply | web.StreamResponse:
+        call.header("X-Domain-Name")  # one that is no UTF-8 is refused, whether its route asks for it or not
+        reply = await (self._open(call) if self._engine.access.mode is Mode.OFF else self._through_door(call))
+        if isinstance(reply, Reply):
+            self.learn(call, reply)
+        return reply
+
+    async def _asked_within(self, call: Call) -> Reply | web.StreamResponse:
+        _check_size(call.body, self._body_limits[call.route.body_limit])
+        refused = None if self._engine.access.mode is Mode.OFF else self._door.admit(call)
+        if refused is not None:
+            return refused
+        with self._door.inside(call):
+            return await call.route.handler(call)
 
     async def _open(self, call: Call) -> Reply | web.StreamResponse:
         call.body = await self._read_body(call.request, self._body_limits[call.route.body_limit])

@@ -1,0 +1,38 @@
+"""The console: pages for people, made on the server from what the API answers. docs/console.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from registry.api.call import Route, Tenancy
+from registry.console.asking import Answer, Table
+from registry.console.assets import load
+from registry.console.handling import Page
+from registry.console.live import LivePages
+from registry.console.pages import (
+    overview,
+    services,
+    signing_in,
+)
+from registry.console.view import Entry, Shell
+
+__all__ = ["LivePages", "console_routes"]
+
+ENTRIES = (
+    Entry("overview", "/console", "Overview", "o", "service"),
+    Entry("services", "/console/services", "Services", "s", "service"),
+)
+_PAGES: Sequence[Page] = (
+    *overview.PAGES,
+    *services.PAGES,
+    *signing_in.PAGES,
+)
+
+
+def console_routes(routes: Sequence[Route], answer: Answer, live: LivePages) -> Sequence[Route]:
+    """The table of routes. `routes` are those of the API, `answer` calls one of them as the gate does."""
+    assets = load()
+    shell = Shell(Table(routes, answer), assets, ENTRIES)
+    pages = (*_PAGES, Page("GET", "/console/live", live.stream))
+    files = Route("GET", "/console/static/:name", assets.get, "public", "A built file", Tenancy.QUERY)
+    return (*(page.route(shell) for page in pages), files)

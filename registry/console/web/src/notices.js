@@ -1,0 +1,31 @@
+// What the engine says of a change that was made (header HX-Trigger, event `said`), with a way to take it back where there is one.
+import htmx from "htmx.org";
+
+const SECONDS = 12;
+
+export function startNotices() {
+  document.body.addEventListener("said", (event) => say(event.detail));
+  document.body.addEventListener("htmx:sendError", () => say({ text: document.body.dataset.unreachable, tone: "bad" }));
+}
+
+export function say({ text, tone = "good", undo = null }) {
+  const notice = document.createElement("div");
+  notice.className = `notice ${tone}`;
+  notice.append(Object.assign(document.createElement("span"), { textContent: text }));
+  if (undo) notice.append(undoButton(undo, notice));
+  const close = Object.assign(document.createElement("button"), { type: "button", className: "plain", textContent: "×" });
+  close.setAttribute("aria-label", document.body.dataset.close);
+  close.addEventListener("click", () => notice.remove());
+  notice.append(close);
+  document.getElementById("notices").append(notice);
+  if (tone !== "bad") setTimeout(() => notice.remove(), SECONDS * 1000);
+}
+
+function undoButton(undo, notice) {
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: undo.label });
+  button.addEventListener("click", () => {
+    notice.remove();
+    htmx.ajax("POST", undo.path, { values: undo.values, swap: "none" });
+  });
+  return button;
+}

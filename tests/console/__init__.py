@@ -1,0 +1,1 @@
+"""The console as people use it: its pages on the running weathermap, in a real browser."""
