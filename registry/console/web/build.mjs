@@ -1,12 +1,13 @@
 // Builds the browser's side of the console into ../static: hashed names, a manifest, and each file compressed once, so that serving costs nothing.
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
-const target = new URL("../static/", import.meta.url).pathname;
-await rm(target, { recursive: true, force: true });
+// Built beside and then moved: an engine that starts meanwhile finds the old files or the new ones.
+const final = new URL("../static", import.meta.url).pathname;
+const target = `${final}-${process.pid}/`;
 await mkdir(target, { recursive: true });
 
 const shared = { bundle: true, minify: true, legalComments: "eof", metafile: true, write: false, outdir: target };
@@ -39,3 +40,6 @@ const manifest = {
   icon: iconName,
 };
 await writeFile(join(target, "manifest.json"), JSON.stringify(manifest, null, 2));
+await rename(final, `${target}old`).catch(() => {});
+await rm(`${target}old`, { recursive: true, force: true });
+await rename(target, final);
