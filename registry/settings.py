@@ -126,6 +126,7 @@ class Settings(BaseModel):
     quota_instances: Count = Field(150000, description="Most instances of a domain and project.")
     quota_schemas: Count = Field(100, description="Most schemas of a service.")
     quota_config: Count = Field(10000, description="Most key-values of a domain and project.")
+    quota_lane_groups: Count = Field(300, description="Most lane groups of an application in its environment.")
     quota_accounts: Count = Field(1000, description="Most accounts.")
     quota_roles: Count = Field(100, description="Most roles, the two built-in ones among them.")
     max_body_bytes: Count = Field(2097152, description="Largest request body, in bytes.")
@@ -184,6 +185,9 @@ class Settings(BaseModel):
     config_check_values: bool = Field(
         False,
         description="Whether what clients of KIE write must parse, and rules be in order (400006); the original stores anything.",
+    )
+    lane_header: Annotated[str, Field(pattern="[a-z][a-z0-9_-]{0,63}")] = Field(
+        "x_cse_canary", description="Header that carries the lane of a call, of lane groups that name none."
     )
     poll_max: Count = Field(20000, description="Most requests that wait for a change of the configuration.")
     stream_max: Count = Field(1000, description="Most open event streams.")

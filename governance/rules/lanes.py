@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from governance.rules.problems import Code, Notes
 from governance.rules.routes import RouteRules
+from governance.rules.runtimes import Family, Runtime
 
 LANE_TAG = "cas_lane_tag"
 """The property of an instance that says its lane."""
+_SPRING = (1, 11, 5)
+_CHASSIS = (2, 8, 14)
 
 
 def labels_of(routes: RouteRules) -> list[tuple[int, str]]:
@@ -31,3 +34,17 @@ def check_lanes(routes: RouteRules | None, notes: Notes) -> None:
             if total < 100 and any(LANE_TAG in item.tags for item in items):
                 why = f"the weights of lanes add up to {total}, and the rest would go to instances outside of them"
                 notes.error((index, name), Code.SUM, why, "write weights that add up to 100")
+
+
+def hindrance(runtime: Runtime) -> str:
+    """Why services of a runtime cannot follow lanes; empty where they can, or nobody knows.
+
+    It takes a rule for all services, a fallback in it, and tags of instances: without one of these, gray requests end elsewhere or nowhere.
+    """
+    if runtime.family is Family.GO:
+        return f"{runtime} knows no fallback: a service without an instance in the lane would answer 503"
+    if runtime.family is Family.SPRING and runtime.numbers < _SPRING:
+        return f"{runtime} knows no fallback in route rules: Spring Cloud Huawei does from 1.11.5 on"
+    if runtime.family is Family.CHASSIS_2 and runtime.numbers < _CHASSIS:
+        return f"{runtime} knows no rule for all services with a fallback: Java Chassis does from 2.8.14 on"
+    return ""

@@ -27,12 +27,12 @@ class Config:
     `check_values` says whether what clients of KIE write must parse as its type; the commands themselves store anything.
     """
 
-    def __init__(self, ledger: Ledger, quota: int, *, check_values: bool = False) -> None:
+    def __init__(self, ledger: Ledger, quota: int, *, check_values: bool = False, quota_lane_groups: int = 300) -> None:
         self.state = State(ledger)
         self.keys = KeyValues(self.state, quota)
         self.check_values = check_values
         self.releases = Releases(self.state, self.keys)
-        self.objects = Objects(self.state, self.keys)
+        self.objects = Objects(self.state, self.keys, quota_lane_groups)
         self._replayed: dict[str, tuple[int, bytes | None]] = {}
 
     def restore(self, revision: int, path: str, body: bytes | None) -> None:

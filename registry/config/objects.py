@@ -1,7 +1,9 @@
-"""High-level objects, kept as items: a gray release or a degradation, beside the items that it expands to.
+"""High-level objects, kept as items: a gray release, a degradation or a group of lanes, beside the items that it expands to.
 
 The item that keeps an object has a key of its own and the labels of the others. Both are written, changed and deleted by one command, so
 they are one commit, in history and in the audit log. An item that somebody else has written is never overwritten unless that is forced.
+
+The groups of lanes of an application and environment share one rule: whatever becomes of one of them, it is written for all that are left.
 """
 
 from __future__ import annotations
@@ -10,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from governance.rules.objects.forms import LONGEST, Form, Object, collapse, expand, read_item, same
+from governance.rules.objects.forms import LANES, LONGEST, Form, Object, collapse, expand, read_item, same
 from governance.rules.objects.items import Item, Place
+from governance.rules.objects.lane import LaneGroup, check_beside
 from registry.config.edits import Edit, Step, carry_out, plan
 from registry.config.keyvalues import KeyValues
 from registry.config.records import ENABLED, Draft, KeyValue, id_of
@@ -54,11 +57,12 @@ class Expected:
 
 
 class Objects:
-    """The commands on objects of a tenant."""
+    """The commands on objects of a tenant; `most_groups` of lanes are the most of an application in its environment."""
 
-    def __init__(self, state: State, keys: KeyValues) -> None:
+    def __init__(self, state: State, keys: KeyValues, most_groups: int) -> None:
         self._state = state
         self._keys = keys
+        self._most_groups = most_groups
 
     def items(self, tenant: str) -> Items:
         """All items as they are now, by id."""
@@ -68,18 +72,27 @@ class Objects:
         """The object that is kept at a place."""
         items = self._state.table(tenant).by_id
         item = items.get(id_of(tenant, *place))
-        return _stored(items, form, item) if item is not None else None
+        return _stored(items, form, item, self._at(tenant, place)) if item is not None else None
+
+    def lane_groups(self, tenant: str, app: str, environment: str) -> Sequence[LaneGroup]:
+        """The groups of lanes of an application and environment."""
+        return _groups(self._at(tenant, Place("", {"app": app, "environment": environment})))
 
     def put(self, tenant: str, form: Form, one: Object, expected: Expected, now: int) -> Sequence[Step]:
         """Write an object and its items; what became of each. Raises 400001, 409002, 422001."""
         before = self.find(tenant, form, one.place)
         self._check_revision(tenant, one, expected)
-        wanted = expand(one)
+        beside = _beside(one, self._at(tenant, one.place))
+        if isinstance(one, LaneGroup):
+            _refuse(check_beside(one, beside))
+            if len(beside) >= self._most_groups:
+                raise ConfigError(422001, f"reached maximum allowed lane groups: {self._most_groups}")
+        wanted = expand(one, beside)
         named = {item.key for item in wanted}
         left = [part for part in before.parts if part.item.key not in named] if before is not None else []
         if not expected.force:
-            owned = {part.item.key: part for part in before.parts} if before is not None else {}
-            _refuse([*self._foreign(tenant, wanted[1:], owned), *_changed(left)])
+            own = before.parts if before is not None else self._shared(tenant, beside)
+            _refuse([*self._foreign(tenant, wanted[1:], {part.item.key: part for part in own}), *_changed(left)])
         edits = [Edit(item.key, item.labels, item.value, "text", ENABLED) for item in wanted]
         gone = [part.actual for part in left if part.actual is not None]
         steps = plan(self._keys, tenant, edits, prune=gone)
@@ -91,10 +104,20 @@ class Objects:
         self._check_revision(tenant, stored.one, expected)
         if not expected.force:
             _refuse(_changed(stored.parts))
+        left = self._shared(tenant, _beside(stored.one, self._at(tenant, stored.one.place)))
+        edits = [Edit(part.item.key, part.item.labels, part.item.value, "text", ENABLED) for part in left]
         items = [stored.kept, *(part.actual for part in stored.parts)]
-        steps = plan(self._keys, tenant, (), prune=[item for item in items if item is not None])
+        steps = plan(self._keys, tenant, edits, prune=[item for item in items if item is not None])
         carry_out(self._keys, tenant, steps, now)
-        return steps
+        return sorted(steps, key=lambda step: step.draft.key != stored.one.place.key)
+
+    def _at(self, tenant: str, place: Place) -> Iterable[KeyValue]:
+        """The items with the labels of a place."""
+        return self._state.table(tenant).groups.get(frozenset(place.labels.items()), {}).values()
+
+    def _shared(self, tenant: str, groups: Sequence[LaneGroup]) -> Sequence[Part]:
+        """The items that groups of lanes have in common, as they are where there are no others."""
+        return _parts(self._state.table(tenant).by_id, tenant, groups[0], groups[1:]) if groups else ()
 
     def _check_revision(self, tenant: str, one: Object, expected: Expected) -> None:
         item = self._keys.named(tenant, Draft(one.place.key, labels=one.place.labels))
@@ -117,23 +140,39 @@ class Objects:
 
 def objects_of(items: Items, tenant: str, form: Form) -> Sequence[Stored]:
     """The objects of a form by key, those whose rules others wrote last. It takes time: those rules are parsed."""
-    kept = [stored for item in items.values() if (stored := _stored(items, form, item)) is not None]
+    groups = [item for item in items.values() if form is LANES and item.draft.key.startswith(form.begin)]
+    kept = [stored for item in items.values() if (stored := _stored(items, form, item, groups)) is not None]
     owned = {part.actual.key_id for stored in kept for part in stored.parts if part.actual is not None}
     others = (item for item in items.values() if item.enabled and item.draft.key.startswith(form.shapes))
     found = collapse(_item_of(item) for item in others if item.key_id not in owned)
-    shaped = [Stored(one, None, _parts(items, tenant, one)) for one in found if isinstance(one, form.record)]
+    shaped = [Stored(one, None, _parts(items, tenant, one, ())) for one in found if isinstance(one, form.record)]
     return [*sorted(kept, key=_order), *sorted(shaped, key=_order)]
 
 
-def _stored(items: Items, form: Form, item: KeyValue) -> Stored | None:
+def _stored(items: Items, form: Form, item: KeyValue, among: Iterable[KeyValue]) -> Stored | None:
+    """The object that an item keeps; `among` are the items that others are kept in beside it."""
     if not item.draft.key.startswith(form.begin):
         return None
     one = read_item(form, _item_of(item))
-    return Stored(one, item, _parts(items, item.tenant, one)) if one is not None else None
+    return Stored(one, item, _parts(items, item.tenant, one, _beside(one, among))) if one is not None else None
 
 
-def _parts(items: Items, tenant: str, one: Object) -> Sequence[Part]:
-    found = [(item, items.get(id_of(tenant, item.key, item.labels))) for item in expand(one)[1:]]
+def _groups(items: Iterable[KeyValue]) -> Sequence[LaneGroup]:
+    kept = (read_item(LANES, _item_of(item)) for item in items if item.draft.key.startswith(LANES.begin))
+    return [one for one in kept if isinstance(one, LaneGroup)]
+
+
+def _beside(one: Object, among: Iterable[KeyValue]) -> Sequence[LaneGroup]:
+    """The other groups of lanes at the place of one; no other object shares an item."""
+    if not isinstance(one, LaneGroup):
+        return ()
+    labels = one.place.labels
+    found = _groups(item for item in among if item.draft.labels == labels)
+    return [group for group in found if group.name != one.name]
+
+
+def _parts(items: Items, tenant: str, one: Object, beside: Sequence[LaneGroup]) -> Sequence[Part]:
+    found = [(item, items.get(id_of(tenant, item.key, item.labels))) for item in expand(one, beside)[1:]]
     return [Part(item, actual, _difference(item, actual)) for item, actual in found]
 
 

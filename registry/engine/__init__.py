@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import structlog
 
+from governance.rules.objects.lane import LANE_HEADER
 from registry.access import PREFIXES as ACCESS_PREFIXES
 from registry.access import Access
 from registry.catalog import Catalog, Lapse, Limits
@@ -49,7 +50,9 @@ class Options:
     quota_config: int = 10000
     quota_accounts: int = 1000
     quota_roles: int = 100
+    quota_lane_groups: int = 300
     config_check_values: bool = False
+    lane_header: str = LANE_HEADER
 
 
 class Engine:
@@ -59,7 +62,13 @@ class Engine:
         options = options or Options()
         self.ledger = Ledger()
         self.catalog = Catalog(limits, lambda: uuid.uuid4().hex, self.ledger)
-        self.config = Config(self.ledger, options.quota_config, check_values=options.config_check_values)
+        self.config = Config(
+            self.ledger,
+            options.quota_config,
+            check_values=options.config_check_values,
+            quota_lane_groups=options.quota_lane_groups,
+        )
+        self.lane_header = options.lane_header
         self.access = Access(self.ledger, lambda: uuid.uuid4().hex, options.quota_accounts, options.quota_roles)
         self.credentials = Credentials(self.access, self.execute, self.now)
         self.checked_items = CheckedItems(4 * options.quota_config)

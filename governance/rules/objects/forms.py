@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from governance.rules.check import check
 from governance.rules.objects.degrade import Degrade, check_degrade, degrade_items, degrade_of, degrade_place
 from governance.rules.objects.gray import GrayRelease, check_gray, gray_items, gray_of, gray_place, same_routes
 from governance.rules.objects.items import Item, Place
+from governance.rules.objects.lane import LaneGroup, check_lane_group, lane_items, lane_place
 from governance.rules.parsing import ParseError
 from governance.rules.problems import Code, Notes, Problem
 from governance.rules.reading import read_record, readers_of
 from governance.rules.routes import RouteRules
 from governance.rules.yaml_nodes import compose
 
-Object: TypeAlias = "GrayRelease | Degrade"
+Object: TypeAlias = "GrayRelease | Degrade | LaneGroup"
 LONGEST = 16384
 """Characters of a document that is looked into; one that is longer is no object."""
 _MOST_MORE = 4096
@@ -31,7 +33,7 @@ class Form:
     """
 
     begin: str
-    record: type[GrayRelease] | type[Degrade]
+    record: type[GrayRelease] | type[Degrade] | type[LaneGroup]
     shapes: tuple[str, ...]
     named: tuple[str, ...]
     place: Callable[..., Place]
@@ -52,17 +54,28 @@ DEGRADE = Form(
     ("consumer", "target", "app", "environment"),
     degrade_place,
 )
+LANES = Form("servicecomb.x.lane.", LaneGroup, (), ("name", "app", "environment"), lane_place)
+FORMS = (GRAY, DEGRADE, LANES)
 
 
-def expand(one: Object) -> Sequence[Item]:
-    """The item that keeps an object, then those that do what it says. The same object gives the same items."""
-    return gray_items(one) if isinstance(one, GrayRelease) else degrade_items(one)
+def expand(one: Object, beside: Iterable[LaneGroup] = ()) -> Sequence[Item]:
+    """The item that keeps an object, then those that do what it says. The same object gives the same items.
+
+    `beside` are the other groups of lanes at the place of one: their rule is one item.
+    """
+    match one:
+        case GrayRelease():
+            return gray_items(one)
+        case Degrade():
+            return degrade_items(one)
+        case LaneGroup():
+            return lane_items(one, beside)
 
 
 def collapse(items: Iterable[Item]) -> Sequence[Object]:
     """The objects that items stand for: those that are kept, and those whose rules have the shape of one."""
     items = list(items)
-    kept = [one for item in items for form in (GRAY, DEGRADE) if (one := read_item(form, item)) is not None]
+    kept = [one for item in items for form in FORMS if (one := read_item(form, item)) is not None]
     known = {(item.key, frozenset(item.labels.items())) for one in kept for item in expand(one)}
     rest = [item for item in items if (item.key, frozenset(item.labels.items())) not in known]
     return [*kept, *_by_shape(rest)]
@@ -99,6 +112,8 @@ def read(form: Form, document: str) -> tuple[Object | None, Sequence[Problem]]:
             check_gray(found, notes)
         case Degrade():
             check_degrade(found, notes)
+        case LaneGroup():
+            check_lane_group(found, notes)
     return (None if notes.failed else found), notes.problems
 
 
@@ -106,8 +121,14 @@ def read_item(form: Form, item: Item) -> Object | None:
     """The object that an item keeps; None where it keeps none, or one that belongs elsewhere."""
     if not item.key.startswith(form.begin):
         return None
-    found, _ = read(form, item.value)
+    found = _kept(form, item.value)
     return found if found is not None and found.place == (item.key, dict(item.labels)) else None
+
+
+@lru_cache(maxsize=512)
+def _kept(form: Form, document: str) -> Object | None:
+    """Groups of lanes are read at every change of one of them, and at every change of the configuration of a gateway."""
+    return read(form, document)[0]
 
 
 def same(key: str, one: str, other: str) -> bool:

@@ -1,6 +1,6 @@
-"""This engine's own API of gray releases and degradations: its table of routes. docs/releases.md describes it.
+"""This engine's own API of gray releases, degradations and lanes: its table of routes. docs/releases.md and docs/lanes.md describe it.
 
-Both are objects that are kept together with the items that they expand to. Domain and project are parameters of the query.
+All are objects that are kept together with the items that they expand to. Domain and project are parameters of the query.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from governance.rules.objects.forms import DEGRADE, GRAY, Form
+from governance.rules.objects.forms import DEGRADE, GRAY, LANES, Form
 from registry.api.call import Call, Parameter, Reply, Route, Tenancy
 from registry.api.checks import check_tenant
 from registry.api.kie.bodies import in_our_words
@@ -19,6 +19,7 @@ _PLACE = {
     "service": Parameter("service", "the service that is released", required=True),
     "consumer": Parameter("consumer", "the service that no longer calls", required=True),
     "target": Parameter("target", "what it no longer calls: a service, or service.schema.operation", required=True),
+    "name": Parameter("name", "the group of lanes", required=True),
     "app": Parameter("app", "the application", required=True),
     "environment": Parameter("environment", "the environment; none where it is missing"),
 }
@@ -26,9 +27,16 @@ _FORCE = Parameter("force", "1: overwrite what others wrote, whatever instances 
 _EXPECTED = Parameter("expected", "the revision of the object that this is about; 0: it must be new")
 _AT = Parameter("revision", "the object is to be as it was then", required=True)
 _NONE = {404: "No such object"}
-_CONFLICT = {409: "Others wrote it, or instances do not allow it"}
+_CONFLICT = {409: "Others wrote it, or instances or lanes do not allow it"}
 _FULL = {422: "More items than the quota allows"}
 _GRAY = {"service": "weather", "app": "weathermap", "version": "2.0.0", "baseline": ["1.0.0"], "share": 0}
+_LANES = {
+    "name": "lane-test",
+    "app": "unit",
+    "gateway": "edge",
+    "target": "unit-controller",
+    "lanes": [{"name": "base", "label": "base", "components": ["unit-controller", "unit-consumer", "unit-provider"]}],
+}
 _DEGRADE = {"consumer": "fusionweather", "target": "forecast", "app": "weathermap", "policy": "returnnull"}
 
 
@@ -36,7 +44,8 @@ def object_routes() -> Sequence[Route]:
     """The table of routes."""
     releases = _Kind("/waggle/v1/gray-releases", "gray release", GRAY, _GRAY)
     degrades = _Kind("/waggle/v1/degrades", "degradation", DEGRADE, _DEGRADE)
-    return (*releases.routes(), releases.draining(), *degrades.routes())
+    lanes = _Kind("/waggle/v1/lane-groups", "group of lanes", LANES, _LANES)
+    return (*releases.routes(), releases.draining(), *degrades.routes(), *lanes.routes())
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,12 +43,20 @@ def place_of(form: Form, given: Mapping[str, object]) -> Place:
     return form.place(*values)
 
 
-def merged(form: Form, before: Object | None, given: Mapping[str, object], baseline: Sequence[str]) -> Object:
-    """The object that a body makes of what there is; `baseline` are the versions that it is about where none are named.
+def merged(
+    form: Form,
+    before: Object | None,
+    given: Mapping[str, object],
+    baseline: Sequence[str],
+    new: Mapping[str, object],
+) -> Object:
+    """The object that a body makes of what there is, or of what a `new` one has where nobody says otherwise.
+
+    `baseline` are the versions that it is about where none are named.
 
     A member that is null has its default. It takes time. Raises 400001 with what to write instead.
     """
-    there: Mapping[str, object] = plain_record(before) if before is not None else {}
+    there: Mapping[str, object] = plain_record(before) if before is not None else new
     if form is GRAY:
         there = _released(there, given, baseline)
         given = {name: value for name, value in given.items() if (name, value) != ("baseline", None)}

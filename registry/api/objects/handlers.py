@@ -6,20 +6,23 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from governance.rules.objects.forms import Form, Object, expand, read_item
+from governance.rules.objects.forms import LANES, Form, Object, expand, read_item
 from governance.rules.objects.gray import GrayRelease, routes_of
 from governance.rules.objects.items import Item, Place
+from governance.rules.objects.lane import LaneGroup
 from registry.api.call import Call, Reply, json_reply
 from registry.api.checks import flag
 from registry.api.config.history import version_asked, versions_of
 from registry.api.config.problems import problems_of, refuse_contradictions
 from registry.api.objects.documents import given_in, merged, place_of
+from registry.api.objects.lanes import check_apart, check_members, check_released
 from registry.api.objects.shown import document, key_of, shown
 from registry.catalog.records import ProviderKey
 from registry.config.edits import Action, Step
 from registry.config.history import Version
 from registry.config.objects import Expected, Stored, objects_of
 from registry.config.records import ENABLED, Draft
+from registry.engine.lanes import mark, residents, unmark
 from registry.engine.versions import running, versions_up
 from registry.errors import ConfigError
 
@@ -49,18 +52,24 @@ class Handlers:
 
     async def get_one(self, call: Call) -> Reply:
         """GET one: an object by its names."""
-        stored = await self._find(call, place_of(self._form, call.query))
+        stored = await self.find(call, place_of(self._form, call.query))
         if stored is None:
             raise _unknown()
         return json_reply(await _answer(call, stored))
 
     async def put(self, call: Call) -> Reply:
         """PUT one: create or change an object, and its items with it."""
-        given = given_in(call, self._form)
-        place, expected = place_of(self._form, given), _expected(call)
+        return await _told(call, *await self.change(call, given_in(call, self._form), _expected(call)))
+
+    async def change(
+        self, call: Call, given: Mapping[str, object], expected: Expected
+    ) -> tuple[Sequence[Step], Stored]:
+        """Create or change an object by some of its members; what became of its items, and what is there then."""
+        place = place_of(self._form, given)
         while True:
-            before = await self._find(call, place)
-            one = await asyncio.to_thread(merged, self._form, _one(before), given, _versions_now(call, given))
+            before = await self.find(call, place)
+            new = {"header": call.engine.lane_header} if self._form is LANES else {}
+            one = await asyncio.to_thread(merged, self._form, _one(before), given, _versions_now(call, given), new)
             try:
                 return await self._written(call, before, one, expected)
             except _OutdatedError:
@@ -68,7 +77,8 @@ class Handlers:
 
     async def delete(self, call: Call) -> Reply:
         """DELETE one: end an object, and delete its items with it."""
-        return await self._removed(call, place_of(self._form, call.query), _expected(call))
+        place = place_of(self._form, call.query)
+        return json_reply(_became(call, await self.remove(call, place, _expected(call))))
 
     async def history(self, call: Call) -> Reply:
         """GET history: the versions of an object, the newest first."""
@@ -82,24 +92,27 @@ class Handlers:
         if wanted is None:
             raise ConfigError(400001, "the parameter revision is missing")
         if wanted.draft is None:
-            return await self._removed(call, place, expected)
+            return json_reply(_became(call, await self.remove(call, place, expected)))
         one = self._kept(wanted)
         if one is None:
             raise ConfigError(400001, f"what was there at revision {wanted.revision} is no such object")
         while True:
             try:
-                return await self._written(call, await self._find(call, place), one, expected)
+                return await _told(call, *await self._written(call, await self.find(call, place), one, expected))
             except _OutdatedError:
                 continue
 
-    async def _find(self, call: Call, place: Place) -> Stored | None:
+    async def find(self, call: Call, place: Place) -> Stored | None:
+        """The object at a place."""
         objects = call.engine.config.objects
         return await call.engine.read(lambda: objects.find(call.tenant, self._form, place))
 
-    async def _written(self, call: Call, before: Stored | None, one: Object, expected: Expected) -> Reply:
+    async def _written(
+        self, call: Call, before: Stored | None, one: Object, expected: Expected
+    ) -> tuple[Sequence[Step], Stored]:
         engine, tenant = call.engine, call.tenant
-        if isinstance(one, GrayRelease) and not expected.force:
-            _check_instances(call, _one(before), one)
+        if not expected.force:
+            _check(call, _one(before), one)
             drafts = [Draft(item.key, item.value, item.labels, status=ENABLED) for item in expand(one)]
             await refuse_contradictions(call, [Step(Action.CHANGED, None, draft) for draft in drafts])
 
@@ -108,24 +121,34 @@ class Handlers:
             if _revision(objects.find(tenant, self._form, one.place)) != _revision(before):
                 raise _OutdatedError
             steps = objects.put(tenant, self._form, one, expected, engine.now())
+            if isinstance(one, LaneGroup):
+                mark(engine.catalog, tenant, _lanes(_one(before)), one, engine.now())
             return steps, objects.find(tenant, self._form, one.place)
 
         steps, after = await call.execute(command)
         assert after is not None  # noqa: S101  it was written by the same command
-        return json_reply({**_became(call, steps), **await _answer(call, after)})
+        return steps, after
 
-    async def _removed(self, call: Call, place: Place, expected: Expected) -> Reply:
+    async def remove(self, call: Call, place: Place, expected: Expected) -> Sequence[Step]:
+        """End an object; what became of its items. Raises 404001, 409002, 409003, 409004."""
         engine, tenant, objects = call.engine, call.tenant, call.engine.config.objects
 
         def command() -> Sequence[Step]:
             stored = objects.find(tenant, self._form, place)
             if stored is None:
                 raise _unknown()
-            if isinstance(stored.one, GrayRelease) and not expected.force:
-                _check_end(call, stored.one)
-            return objects.remove(tenant, stored, expected, engine.now())
+            one = stored.one
+            if isinstance(one, GrayRelease) and not expected.force:
+                _check_end(call, one)
+            if isinstance(one, LaneGroup) and not expected.force:
+                check_apart(call, one, None)
+            steps = objects.remove(tenant, stored, expected, engine.now())
+            if isinstance(one, LaneGroup):
+                among = residents(engine.catalog, tenant, one.app, one.environment)
+                unmark(engine.catalog, tenant, one.lanes, among, engine.now())
+            return steps
 
-        return json_reply(_became(call, await call.execute(command)))
+        return await call.execute(command)
 
     def _kept(self, version: Version) -> Object | None:
         draft = version.draft
@@ -146,12 +169,28 @@ async def _answer(call: Call, stored: Stored) -> Mapping[str, object]:
     return {**found, **(await problems_of(call, drafts))[0]}
 
 
+async def _told(call: Call, steps: Sequence[Step], after: Stored) -> Reply:
+    return json_reply({**_became(call, steps), **await _answer(call, after)})
+
+
 def _became(call: Call, steps: Sequence[Step]) -> Mapping[str, object]:
     """What became of the object, whose own item is the first, and of each item."""
     items = [{"action": step.action, "key": step.draft.key, "labels": dict(step.draft.labels)} for step in steps]
     others = {step.action for step in steps[1:]} - {Action.UNCHANGED}
     action = Action.CHANGED if steps[0].action is Action.UNCHANGED and others else steps[0].action
     return {"action": action, "at": call.engine.config.state.revision(call.tenant), "changes": items}
+
+
+def _check(call: Call, before: Object | None, one: Object) -> None:
+    """Raise 409003, 409004 for what instances and lanes do not allow."""
+    if isinstance(one, GrayRelease):
+        if before is None:
+            check_released(call, one)
+        _check_instances(call, before, one)
+    elif isinstance(one, LaneGroup):
+        check_members(call, one)
+        if (there := _lanes(before)) is not None:
+            check_apart(call, there, one)
 
 
 def _check_instances(call: Call, before: Object | None, one: GrayRelease) -> None:
@@ -188,6 +227,10 @@ def _expected(call: Call) -> Expected:
     if text and not (text.isascii() and text.isdigit() and len(text) < 19):
         raise ConfigError(400001, f"expected: a revision is a number, not {text[:64]!r}")
     return Expected(int(text) if text else None, flag(call, "force"))
+
+
+def _lanes(one: Object | None) -> LaneGroup | None:
+    return one if isinstance(one, LaneGroup) else None
 
 
 def _one(stored: Stored | None) -> Object | None:

@@ -10,9 +10,11 @@ from governance.rules.distribution import Outcome, Plan
 from governance.rules.objects.degrade import Degrade
 from governance.rules.objects.forms import Object
 from governance.rules.objects.gray import GrayRelease, routes_of
+from governance.rules.objects.lane import LaneGroup
 from governance.rules.printing import plain_record
 from governance.rules.reading import readers_of
 from governance.rules.routes import RouteRule
+from registry.api.objects.lanes import lanes_shown
 from registry.catalog import Catalog
 from registry.catalog.records import ProviderKey
 from registry.config.objects import Part, Stored
@@ -35,6 +37,8 @@ def shown(engine: Engine, tenant: str, stored: Stored) -> Mapping[str, object]:
     }
     if isinstance(one, Degrade):
         return {**facts, "warnings": list(_unknown(catalog, tenant, one, (one.consumer, one.service)))}
+    if isinstance(one, LaneGroup):
+        return {**facts, **lanes_shown(engine, tenant, one)}
     instances = running(catalog, tenant, key_of(one, one.service))
     warnings = [*_unknown(catalog, tenant, one, (one.service,)), *_absent(one, instances)]
     up = [instance for instance in instances or () if instance.up]
