@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+from collections.abc import Callable
+from typing import Protocol
 
 from aiohttp import web
 
@@ -18,6 +20,33 @@ from registry.errors import RegistryError, invalid
 _KEEP_ALIVE = 15.0
 _QUEUE = 20000
 _POSITION = re.compile(r"(\d{1,18})(?:\.(\d{1,18}))?", re.ASCII)
+
+
+class Feed(Protocol):
+    """What is sent to one client: `filled` is set when there is something, `empty` takes it."""
+
+    filled: asyncio.Event
+
+    def empty(self) -> bytes: ...
+
+
+async def served(call: Call, feed: Feed, going: Callable[[], bool]) -> web.StreamResponse:
+    """Send a client its events as they come, and a comment where none came for a while, until it leaves or this ends."""
+    protocol = call.request.protocol
+    assert isinstance(protocol, HotProtocol)  # noqa: S101  every connection is one
+    protocol.when_lost = feed.filled.set
+    headers = {"Content-Type": EVENTS_TYPE, **common_headers(call.request), "Cache-Control": "no-store"}
+    response = web.StreamResponse(headers=headers)
+    try:
+        await response.prepare(call.request)
+        await response.write(b": waggle\n\n")
+        while going():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(feed.filled.wait(), _KEEP_ALIVE)
+            await response.write(feed.empty() or b": keep-alive\n\n")
+        return response
+    finally:
+        protocol.when_lost = None
 
 
 class EventStreams:
@@ -45,31 +74,15 @@ class EventStreams:
             if gap is not None:
                 waiting.frames.append(_frame(gap))
             waiting.frames += [_frame(notice) for notice in self._engine.stream.since(after) if waiting.wants(notice)]
-        protocol = call.request.protocol
-        assert isinstance(protocol, HotProtocol)  # noqa: S101  every connection is one
-        protocol.when_lost = waiting.filled.set
+            if waiting.frames:
+                waiting.filled.set()
         leave = self._engine.stream.listen(waiting.take)
         self._open.add(waiting)
         try:
-            return await self._serve(call, waiting)
+            return await served(call, waiting, lambda: not self._stopping)
         finally:
-            protocol.when_lost = None
             self._open.discard(waiting)
             leave()
-
-    async def _serve(self, call: Call, waiting: _Waiting) -> web.StreamResponse:
-        headers = {"Content-Type": EVENTS_TYPE, **common_headers(call.request), "Cache-Control": "no-store"}
-        response = web.StreamResponse(headers=headers)
-        await response.prepare(call.request)
-        await response.write(b": waggle\n\n")
-        while not self._stopping:
-            if not waiting.frames:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(waiting.filled.wait(), _KEEP_ALIVE)
-            frames = b"".join(waiting.frames) or b": keep-alive\n\n"
-            waiting.empty()
-            await response.write(frames)
-        return response
 
     def close(self) -> None:
         """End all streams."""
@@ -102,10 +115,12 @@ class _Waiting:
         elif self._transport is not None:
             self._transport.abort()
 
-    def empty(self) -> None:
-        """Forget what has been sent."""
+    def empty(self) -> bytes:
+        """What is to be sent now."""
+        frames = b"".join(self.frames)
         self.frames.clear()
         self.filled.clear()
+        return frames
 
 
 def _position(call: Call) -> Position | None:

@@ -18,6 +18,7 @@ from registry.api.connection import HotServer
 from registry.api.events import EventStreams
 from registry.api.hot import HotPath
 from registry.api.kie.polling import Pollers
+from registry.api.monitor.live import LiveStreams
 from registry.api.watch import Watchers
 from registry.catalog.records import Service
 from registry.catalog.services import DEFAULT_TENANT
@@ -38,6 +39,7 @@ class Sources:
     pollers: Pollers
     hot: HotPath
     server: HotServer
+    live: LiveStreams
 
 
 class Metrics(Collector):
@@ -145,7 +147,7 @@ class Metrics(Collector):
         return family
 
     def _gauges(self) -> Iterable[Metric]:
-        sources, catalog = self._sources, self._sources.engine.catalog
+        sources, engine, catalog = self._sources, self._sources.engine, self._sources.engine.catalog
         leases, limits = catalog.state.leases, catalog.limits
         services = sum(len(tenant.services) for tenant in catalog.state.tenants.values())
         rows = (
@@ -178,6 +180,9 @@ class Metrics(Collector):
             ("waggle_access_callers", "Callers that access control remembers", len(sources.engine.access.callers)),
             ("waggle_hot_path_entries", "Answers that the hot path remembers", sources.hot.entries),
             ("waggle_outcome_versions", "Versions of services whose outcomes are kept", sources.engine.monitor.callees),
+            ("waggle_monitor_instances", "Instances that data for dashboards is kept of", engine.dashboard.instances),
+            ("waggle_monitor_interfaces", "Interfaces that it is kept of", engine.dashboard.interfaces),
+            ("waggle_monitor_listeners", "Open streams of live data", sources.live.count),
             ("waggle_uptime_seconds", "Seconds since the start", time.monotonic() - self._started),
             ("waggle_open_files_limit", "Files the process may open", resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         )
@@ -195,6 +200,7 @@ class Metrics(Collector):
             ("waggle_config_polls_woken", "Requests whose wait a change ended", self._sources.pollers.woken),
             ("waggle_gray_rollbacks", "Gray releases that broke a bound and were rolled back", engine.rollbacks),
             ("waggle_outcome_calls", "Calls that consumers reported and that were counted", engine.monitor.calls),
+            ("waggle_monitor_documents", "Documents for dashboards that were taken", engine.dashboard.documents),
             ("waggle_requests_unreadable", "Requests that were no HTTP", self._sources.server.unreadable),
             ("waggle_connections_refused", "Connections above max_connections", self._sources.server.refused),
         )
@@ -207,6 +213,12 @@ class Metrics(Collector):
         reports.add_metric(("new",), engine.monitor.reports)
         reports.add_metric(("repeated",), engine.monitor.repeats)
         yield reports
+        lost = CounterMetricFamily(
+            "waggle_monitor_lost", "What uploaded documents had no room for, by what is kept", labels=("kind",)
+        )
+        lost.add_metric(("instance",), engine.dashboard.lost_instances)
+        lost.add_metric(("interface",), engine.dashboard.lost_interfaces)
+        yield lost
         refusals = CounterMetricFamily(
             "waggle_access_refusals", "Requests refused, or that would be", labels=("outcome", "reason")
         )

@@ -131,8 +131,8 @@ def _schema_of_member(member: Member) -> Schema:
     match member.kind:
         case Kind.TEXT:
             return _schema_of_text(member.rule)
-        case Kind.FLAG:
-            return {"type": "boolean"}
+        case Kind.FLAG | Kind.NUMBER:
+            return {"type": "boolean" if member.kind is Kind.FLAG else "number"}
         case Kind.INT:
             return {"type": "integer", "minimum": least, "maximum": most or _LARGEST_INT}
         case Kind.MAP:

@@ -10,6 +10,7 @@ from registry.api.service_center.shapes import FIND_NAME_RULE, INSTANCE_ID_RULE,
 from registry.api.shapes import Kind, Member, Rule, Shape, read, validate
 from registry.catalog.records import Service
 from registry.engine.judge import Judge
+from registry.engine.reporting import Reporting
 from registry.errors import RegistryError, invalid
 from registry.monitor import Outcome
 
@@ -60,7 +61,7 @@ _SAMPLE: Mapping[str, object] = {
 }
 
 
-def outcome_routes(judge: Judge) -> Sequence[Route]:
+def outcome_routes(judge: Judge, reporting: Reporting) -> Sequence[Route]:
     """The table of routes."""
 
     async def report(call: Call) -> Reply:
@@ -72,6 +73,8 @@ def outcome_routes(judge: Judge) -> Sequence[Route]:
         reporter = f"{consumer.tenant}/{given['instanceId']}/{given['run']}"
         if not call.engine.monitor.is_new(reporter, _number(given, "number")):
             return json_reply({"counted": False, "rolledBack": []})
+        for outcome in outcomes:
+            reporting.count(consumer, str(given["instanceId"]), outcome)
         return json_reply({"counted": True, "rolledBack": await judge.report(consumer, outcomes)})
 
     about = (report.__doc__ or "").strip()

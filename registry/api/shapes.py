@@ -17,6 +17,8 @@ import orjson
 from registry.errors import RegistryError, invalid
 
 _INT32 = 2**31
+_NO_NUMBERS = ("NaN", "Infinity", "-Infinity")
+"""What Java writes for numbers that JSON does not have; they count as nothing."""
 
 
 class Kind(Enum):
@@ -24,6 +26,7 @@ class Kind(Enum):
 
     TEXT = "a string"
     INT = "a whole number"
+    NUMBER = "a number"
     FLAG = "true or false"
     TEXTS = "a list of strings"
     MAP = "an object of strings"
@@ -222,12 +225,20 @@ def _wrong_type(place: str, kind: Kind, value: object) -> RegistryError:
     return invalid(f"{place}: {kind.value} is expected, not {names.get(type(value), 'null')}")
 
 
+def _number(kind: Kind, value: object) -> float | None:
+    if isinstance(value, bool):
+        return None
+    if kind is Kind.INT:
+        return value if isinstance(value, int) and -_INT32 <= value < _INT32 else None
+    return 0 if value in _NO_NUMBERS else value if isinstance(value, int | float) else None
+
+
 def _typed(member: Member, value: object, place: str) -> object:
     match member.kind, value:
         case (Kind.TEXT, str()) | (Kind.FLAG, bool()):
             return value
-        case Kind.INT, int() if not isinstance(value, bool) and -_INT32 <= value < _INT32:
-            return value
+        case ((Kind.INT | Kind.NUMBER), _) if (number := _number(member.kind, value)) is not None:
+            return number
         case Kind.TEXTS, list():
             return [_text_item(item, place) for item in value]
         case Kind.MAP, dict():

@@ -16,7 +16,6 @@ from typing import TypeVar
 
 import structlog
 
-from governance.rules.objects.lane import LANE_HEADER
 from registry.access import PREFIXES as ACCESS_PREFIXES
 from registry.access import Access
 from registry.catalog import Catalog, Lapse, Limits
@@ -32,7 +31,8 @@ from registry.engine.rules import CheckedItems
 from registry.engine.stream import Stream
 from registry.errors import RegistryError
 from registry.ledger import Change, Ledger
-from registry.monitor import Monitor
+from registry.monitor import Bounds, Dashboard, Monitor
+from registry.monitor.edges import ToldCalls
 from registry.storage.port import Journal, JournalError
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the engine writes: events a commit, changes that may wait for one, superseded events that are kept; and quotas of its cores."""
+    """How the engine writes: events a commit, changes that may wait for one, superseded events that are kept; and bounds of its cores."""
 
     journal_batch: int = 1000
     journal_queue: int = 100000
@@ -50,9 +50,20 @@ class Options:
     quota_config: int = 10000
     quota_accounts: int = 1000
     quota_roles: int = 100
-    quota_lane_groups: int = 300
     config_check_values: bool = False
-    lane_header: str = LANE_HEADER
+    monitor_seconds: int = 300
+    monitor_instances: int = 20000
+    monitor_interfaces: int = 100
+    monitor_all_interfaces: int = 400000
+
+
+def _bounds_of(options: Options) -> Bounds:
+    return Bounds(
+        options.monitor_seconds,
+        options.monitor_instances,
+        options.monitor_interfaces,
+        options.monitor_all_interfaces,
+    )
 
 
 class Engine:
@@ -62,13 +73,7 @@ class Engine:
         options = options or Options()
         self.ledger = Ledger()
         self.catalog = Catalog(limits, lambda: uuid.uuid4().hex, self.ledger)
-        self.config = Config(
-            self.ledger,
-            options.quota_config,
-            check_values=options.config_check_values,
-            quota_lane_groups=options.quota_lane_groups,
-        )
-        self.lane_header = options.lane_header
+        self.config = Config(self.ledger, options.quota_config, check_values=options.config_check_values)
         self.access = Access(self.ledger, lambda: uuid.uuid4().hex, options.quota_accounts, options.quota_roles)
         self.credentials = Credentials(self.access, self.execute, self.now)
         self.checked_items = CheckedItems(4 * options.quota_config)
@@ -76,6 +81,8 @@ class Engine:
         self.stream = Stream()
         self.alarms = Alarms()
         self.monitor = Monitor()
+        self.dashboard = Dashboard(_bounds_of(options))
+        self.told_calls = ToldCalls()
         self.lag_seconds = 0.0
         self.protections = {"self-preservation": 0, "last-known": 0}
         self.expirations = 0

@@ -18,7 +18,7 @@ from registry.engine import Engine
 from registry.engine.versions import running, versions_up
 from registry.errors import ConfigError, Refusal
 from registry.ledger import Change
-from registry.monitor import Callee, Outcome
+from registry.monitor import Outcome, VersionKey
 from registry.monitor.judging import broken, is_judged
 from registry.monitor.monitor import KEPT_SECONDS
 
@@ -40,9 +40,9 @@ class _Case:
         """The service that is released."""
         return ProviderKey(self.release.environment, self.release.app, self.release.service)
 
-    def callee(self, version: str) -> Callee:
+    def callee(self, version: str) -> VersionKey:
         """One of its versions, as the monitor counts it."""
-        return Callee(self.item.tenant, self.release.app, self.release.environment, self.release.service, version)
+        return VersionKey(self.item.tenant, self.release.app, self.release.environment, self.release.service, version)
 
 
 class Judge:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from registry.monitor.outcomes import Callee, Outcome, Sums
+from registry.monitor.outcomes import Outcome, Sums, VersionKey
 
 KEPT_SECONDS = 60
 MOST_CALLEES = 1000
@@ -36,7 +36,7 @@ class _Seen:
         return True
 
 
-class _Window:
+class Window:
     """The calls to one version by the second that they were told in, and their sum, which is kept ready: it is asked at each report."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Monitor:
 
     def __init__(self) -> None:
         self._seen: OrderedDict[str, _Seen] = OrderedDict()
-        self._kept: OrderedDict[Callee, _Window] = OrderedDict()
+        self._kept: OrderedDict[VersionKey, Window] = OrderedDict()
         self.reports = 0
         """Reports that counted."""
         self.repeats = 0
@@ -82,9 +82,9 @@ class Monitor:
         self.repeats += not new
         return new
 
-    def count(self, callee: Callee, outcome: Outcome, second: int) -> None:
+    def count(self, callee: VersionKey, outcome: Outcome, second: int) -> None:
         """Add what a report tells of a version."""
-        window = self._kept.setdefault(callee, _Window())
+        window = self._kept.setdefault(callee, Window())
         self._kept.move_to_end(callee)
         if len(self._kept) > MOST_CALLEES:
             self._kept.popitem(last=False)
@@ -92,12 +92,12 @@ class Monitor:
         window.add(outcome, second)
         self.calls += outcome.calls
 
-    def recent(self, callee: Callee, second: int) -> Sums:
+    def recent(self, callee: VersionKey, second: int) -> Sums:
         """What was told of a version in the last minute, to be read now: it goes on to change."""
         window = self._kept.get(callee)
         return window.recent(second) if window is not None else Sums()
 
-    def forget(self, callee: Callee) -> None:
+    def forget(self, callee: VersionKey) -> None:
         """What was told of a version so far does not count any more."""
         self._kept.pop(callee, None)
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from governance.rules.latencies import quantile
 
 
-class Callee(NamedTuple):
-    """Whom calls went to: one version of a service."""
+class VersionKey(NamedTuple):
+    """One version of a service: whom calls went to, or who reports."""
 
     tenant: str
     app: str

@@ -38,7 +38,7 @@ class Events:
                 if name:
                     fields[name] = value
                 elif "data" in fields:
-                    return Event(fields["id"], fields["event"], json.loads(fields["data"]))
+                    return Event(fields.get("id", ""), fields["event"], json.loads(fields["data"]))
         raise EOFError("the stream has ended")
 
     async def until(self, wanted: Callable[[Event], bool]) -> Event:

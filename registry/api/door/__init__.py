@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from registry.ledger import Change
 
 _ITEMS = "kie.tracked_list"
-_LISTS = frozenset((_ITEMS, "services.list_all", "govern.details", "govern.apps"))
+_MONITORED = (f"monitor.{name}" for name in ("services", "instances", "interfaces", "series", "calls"))
+_LISTS = frozenset((_ITEMS, "services.list_all", "govern.details", "govern.apps", *_MONITORED))
 _ANY_LABELS = frozenset((_ITEMS, "kie.create"))
 _TICKS_BETWEEN_SWEEPS = 20
 _UNREADABLE = (401201, 401204, 401205)

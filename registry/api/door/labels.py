@@ -14,6 +14,7 @@ from registry.api.call import Call
 from registry.api.config_center.items import WRITTEN as _DIMENSION
 from registry.api.kie.parameters import labels_of
 from registry.api.kie.shapes import IDS, KEY_VALUE, UPLOAD, draft_of
+from registry.api.monitor.documents import document_of
 from registry.api.outcomes import REPORT
 from registry.api.service_center import shapes
 from registry.api.service_center.instances import BAD_JSON
@@ -112,6 +113,13 @@ def _of_report(call: Call) -> Sets:
     return _services(call, (str(read(REPORT, call.body).get("serviceId", "")),))
 
 
+def _of_document(call: Call) -> Sets:
+    """A document is about the service that its id names, or else about the one that it says it is of."""
+    said, upload = document_of(call.tenant, call.body)
+    known = call.engine.catalog.state.existing(call.tenant).services.get(upload.service_id)
+    return (known.labels if known is not None else _labels(said.environment, said.app, said.service),)
+
+
 def _items(found: object) -> Sequence[Any]:
     return found if isinstance(found, list) else ()
 
@@ -170,6 +178,7 @@ _IN_BODIES: Mapping[str, _Found] = {
     "instances.heartbeats": _of_beats,
     "discovery.batch": _of_batch,
     "outcomes.report": _of_report,
+    "monitor.upload": _of_document,
     "kie.create": _of_new_item,
     "kie.delete_many": _of_items,
     "kie.upload": _of_upload,
@@ -182,6 +191,7 @@ _OF: Mapping[str, _Found] = {
     "services.list_all": _none,
     "govern.details": _none,
     "govern.apps": _none,
+    **{f"monitor.{name}": _none for name in ("services", "instances", "interfaces", "series", "calls")},
     "services.exists": _of_existence,
     "discovery.find": _of_find,
     "kie.tracked_list": _none,

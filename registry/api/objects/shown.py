@@ -20,7 +20,7 @@ from registry.catalog.records import ProviderKey
 from registry.config.objects import Part, Stored
 from registry.engine import Engine
 from registry.engine.versions import Running, running, versions_up
-from registry.monitor import Callee
+from registry.monitor import VersionKey
 
 
 def shown(engine: Engine, tenant: str, stored: Stored) -> Mapping[str, object]:
@@ -107,13 +107,13 @@ def _versions(
             "role": roles.get(name, "other"),
             "up": sum(one.up for one in instances if one.version == name),
             "instances": sum(one.version == name for one in instances),
-            **_told(engine, Callee(tenant, release.app, release.environment, release.service, name)),
+            **_told(engine, VersionKey(tenant, release.app, release.environment, release.service, name)),
         }
         for name in names
     ]
 
 
-def _told(engine: Engine, callee: Callee) -> Mapping[str, object]:
+def _told(engine: Engine, callee: VersionKey) -> Mapping[str, object]:
     """What consumers told of their calls in the last minute; nothing where they told nothing."""
     sums = engine.monitor.recent(callee, engine.now() // 1000)
     if not sums.calls:

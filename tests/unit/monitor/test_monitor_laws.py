@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.rules.latencies import BOUNDS, LAST, bucket_of, quantile
-from registry.monitor import Callee, Monitor, Outcome
+from registry.monitor import Monitor, Outcome, VersionKey
 from registry.monitor.monitor import KEPT_SECONDS, MOST_CALLEES, MOST_REPORTERS
 from registry.monitor.outcomes import Sums
 
@@ -17,8 +17,8 @@ _VERSIONS = ("1.0.0", "2.0.0")
 _LATENCIES = st.lists(st.floats(0, 70_000), min_size=1, max_size=20)
 
 
-def callee(version: str) -> Callee:
-    return Callee("default/default", "mall", "", "weather", version)
+def callee(version: str) -> VersionKey:
+    return VersionKey("default/default", "mall", "", "weather", version)
 
 
 def outcome(version: str, latencies: list[float], failures: int = 0) -> Outcome:
