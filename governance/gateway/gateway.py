@@ -8,7 +8,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 
 from governance.clock import Pause, pause_for
 from governance.gateway.config import GatewayConfig, Tls
@@ -16,6 +16,8 @@ from governance.gateway.core import Core
 from governance.gateway.downstream import ClientConnection
 from governance.gateway.metrics import GatewayCollector
 from governance.logs import logger
+from governance.sdk.endpoints import place
+from governance.sdk.exporter import page_of, show_all
 
 _SWEEP_SECONDS = 0.1
 _BACKLOG = 4096
@@ -28,7 +30,7 @@ class Gateway:
     def __init__(self, config: GatewayConfig, *, pause: Pause = pause_for) -> None:
         self.core = Core(config)
         self.metrics = CollectorRegistry()
-        self.metrics.register(GatewayCollector(self.core))
+        show_all(self.metrics, GatewayCollector(self.core))
         self.addresses: dict[str, str] = {}
         """Where it listens, by `listen` and `admin`, once it does."""
         self._started_with = config
@@ -86,7 +88,7 @@ class Gateway:
     async def _admin(self) -> AsyncIterator[None]:
         """A listener of its own: what it tells is not for clients."""
         app = web.Application()
-        app.add_routes([web.get("/metrics", self._show_metrics), web.get("/health", self._show_health)])
+        app.add_routes([web.get("/metrics", page_of(self.metrics)), web.get("/health", self._show_health)])
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         try:
@@ -97,9 +99,6 @@ class Gateway:
             yield
         finally:
             await runner.cleanup()
-
-    async def _show_metrics(self, _request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(self.metrics), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _show_health(self, _request: web.Request) -> web.Response:
         state = "DRAINING" if self.core.draining else "UP"
@@ -130,12 +129,6 @@ def _naming(where: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise OSError(f"cannot listen on {where}: {error.strerror or error}") from error
-
-
-def place(written: str) -> tuple[str, int]:
-    """Address and port of `address:port`."""
-    host, _, port = written.rpartition(":")
-    return host.strip("[]"), int(port)
 
 
 def address_of(listener: asyncio.Server, *, secure: bool) -> str:

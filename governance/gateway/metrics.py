@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from governance.invocation.measures import BOUNDS, add_times, no_times
+
 if TYPE_CHECKING:
     from governance.gateway.core import Core
     from governance.gateway.servers import Server
     from governance.gateway.table import Entry
 
-BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _MOST_SERIES = 10_000
 _LABELS = ("route", "service", "version", "status")
 _OTHERS = ("other", "", "", 0)
@@ -39,8 +40,7 @@ class Tally:
         if times is None:
             if len(self.seconds) >= _MOST_SERIES:
                 return
-            # One for each bound, one for what is slower, and at the end the sum.
-            times = self.seconds[route] = [0.0] * (len(BOUNDS) + 2)
+            times = self.seconds[route] = no_times()
         times[bisect_left(BOUNDS, seconds)] += 1
         times[-1] += seconds
 
@@ -74,11 +74,7 @@ class GatewayCollector(Collector):
             "gateway_seconds", "Seconds from a request's head to its answer's end", labels=("route",)
         )
         for route, times in self._core.tally.seconds.items():
-            total, buckets = 0.0, []
-            for bound, count in zip((*map(str, BOUNDS), "+Inf"), times[:-1], strict=True):
-                total += count
-                buckets.append((bound, total))
-            family.add_metric((route,), buckets, times[-1])
+            add_times(family, (route,), times)
         return family
 
     def _pool(self) -> Metric:

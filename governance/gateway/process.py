@@ -13,13 +13,15 @@ from pathlib import Path
 from governance.clock import pause_for
 from governance.gateway.config import GatewayConfig
 from governance.gateway.core import Local
-from governance.gateway.gateway import Gateway, place
+from governance.gateway.gateway import Gateway
 from governance.gateway.governed import Alone, Governance, Service
 from governance.gateway.sources import ITEM, Sources
 from governance.invocation.measures import RuleCollector
 from governance.logs import logger
 from governance.routing.own import OwnInstance
 from governance.sdk import Microservice, ServiceSettings, until_stopped
+from governance.sdk.endpoints import place
+from governance.sdk.exporter import said_of
 
 log = logger(__name__)
 _LONG_LIVED_AFTER = 20_000
@@ -68,7 +70,7 @@ class GatewayProcess:
     async def _registered(self) -> AsyncIterator[Microservice | None]:
         """The gateway's place among services, where it has one."""
         make = self._settings or (settings_of(self._config) if self._config.service is not None else None)
-        service = Microservice(make(self._gateway.addresses["listen"])) if make is not None else None
+        service = self._service_of(make(self._gateway.addresses["listen"])) if make is not None else None
         core = self._gateway.core
         if service is None:
             name = "gateway"
@@ -82,6 +84,13 @@ class GatewayProcess:
         service.config.on_change(lambda _changes: self._configured(service))
         async with service:
             yield service
+
+    def _service_of(self, settings: ServiceSettings) -> Microservice:
+        """The gateway as a service, which shows the gateway's metrics and says where they are."""
+        host, port = place(self._gateway.addresses["admin"].partition("://")[2])
+        properties = {**said_of(settings, host, port), **settings.instance_properties}
+        said = settings.model_copy(update={"instance_properties": properties})
+        return Microservice(said, metrics=self._gateway.metrics)
 
     def _govern(self, governance: Governance) -> None:
         self._governance = governance

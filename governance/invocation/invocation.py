@@ -55,7 +55,8 @@ class Invocation:
     """One call. On the consumer's side `service` is the callee, on the provider's side the caller, empty where it is not known.
 
     `schema` and `operation` are names of the interface that the older keys may ask for, empty where nobody says them. `context` travels
-    along; stages may add to it. `replayable` is whether the body can be sent again. `caller` are the facts that access lists look at:
+    along; stages may add to it. `pattern` is the path with `{name}` for what varies, on the provider's side, empty where it is not known:
+    unlike paths, patterns are few. `replayable` is whether the body can be sent again. `caller` are the facts that access lists look at:
     `serviceName`, `version`, `appId` and properties of the consumer's record; None where nobody has proved who calls.
     """
 
@@ -65,6 +66,7 @@ class Invocation:
     schema: str = ""
     operation: str = ""
     context: dict[str, str] = field(default_factory=dict)
+    pattern: str = ""
     replayable: bool = True
     caller: Mapping[str, str] | None = None
     target: Target | None = None

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Protocol
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds of a histogram's buckets."""
+_SHOWN_BOUNDS = (*map(str, BOUNDS), "+Inf")
+
+
+def no_times() -> list[float]:
+    """Times of nothing yet: a count for each bound, one for what is slower, and at the end the sum of the seconds."""
+    return [0.0] * (len(BOUNDS) + 2)
+
+
+def add_times(family: HistogramMetricFamily, labels: Sequence[str], times: Sequence[float]) -> None:
+    """A row of a histogram."""
+    family.add_metric(labels, [*zip(_SHOWN_BOUNDS, accumulate(times[:-1]), strict=True)], times[-1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from governance.sdk.settings import ServiceSettings
 
-_EVERYWHERE = frozenset(("0.0.0.0", "::", "*"))  # noqa: S104  looked for, not listened on
+EVERYWHERE = frozenset(("0.0.0.0", "::", "*"))  # noqa: S104  looked for, not listened on
+"""Hosts that only mean "all of mine"."""
 
 
 def own_address(towards: str) -> str:
@@ -30,8 +31,19 @@ def published(settings: ServiceSettings, find_own: Callable[[str], str] = own_ad
 
 def _published(endpoint: str, settings: ServiceSettings, find_own: Callable[[str], str]) -> str:
     parts = urlsplit(endpoint)
-    if parts.hostname not in _EVERYWHERE:
+    if parts.hostname not in EVERYWHERE:
         return endpoint
-    host = settings.publish_address or find_own(settings.addresses[0])
+    host = reachable(settings, find_own)
     shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
     return parts._replace(netloc=f"{shown}:{parts.port}").geturl()
+
+
+def reachable(settings: ServiceSettings, find_own: Callable[[str], str] = own_address) -> str:
+    """The host that stands for all of this machine's addresses."""
+    return settings.publish_address or find_own(settings.addresses[0])
+
+
+def place(written: str) -> tuple[str, int]:
+    """Address and port of `address:port`."""
+    host, _, port = written.rpartition(":")
+    return host.strip("[]"), int(port)

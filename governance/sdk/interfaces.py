@@ -19,10 +19,12 @@ class Interfaces:
 
     def __init__(self, schemas: Mapping[str, str]) -> None:
         self._operations: dict[tuple[str, int], list[tuple[tuple[str, ...], Operation]]] = {}
+        self._patterns: dict[Operation, str] = {}
         for schema, text in schemas.items():
             for method, path, operation in _operations(text):
                 parts = _parts(path)
                 self._operations.setdefault((method, len(parts)), []).append((parts, (schema, operation)))
+                self._patterns[schema, operation] = f"/{'/'.join(parts)}"
         for rows in self._operations.values():
             # A path that is written out counts before one with places for values.
             rows.sort(key=lambda row: sum(part.startswith("{") for part in row[0]))
@@ -34,6 +36,10 @@ class Interfaces:
             if all(a == b or a.startswith("{") for a, b in zip(template, parts, strict=True)):
                 return operation
         return NONE
+
+    def pattern(self, operation: Operation) -> str:
+        """The path of an operation, with `{name}` for what varies; empty where there is no such operation."""
+        return self._patterns.get(operation, "")
 
 
 def _parts(path: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TypeAlias
 
 from governance.clock import Clock, Pause
@@ -39,6 +39,11 @@ class Membership:
         self._clock = clock
         self._forgotten = asyncio.Event()
         self._tried = False
+
+    def say(self, properties: Mapping[str, str]) -> None:
+        """Have these properties of the instance too, from the next registration on. Those of the settings are stronger."""
+        own = {**properties, **self._settings.instance_properties}
+        self._settings = self._settings.model_copy(update={"instance_properties": own})
 
     def forget(self) -> None:
         """The engine does not know the service or its instance any more: begin again."""

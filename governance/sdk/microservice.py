@@ -20,11 +20,13 @@ from governance.routing.own import OwnInstance
 from governance.rules.selection import OwnService
 from governance.sdk.account import Account
 from governance.sdk.addresses import AddressPool, is_healthy
+from governance.sdk.call_metrics import incoming, outgoing
 from governance.sdk.calls import EngineUnavailableError, tls_context
 from governance.sdk.client import CenterClient, NotRunningError
 from governance.sdk.configuration import Configuration
 from governance.sdk.discovery import Discovery, Listener
 from governance.sdk.draining import Draining
+from governance.sdk.exporter import exported, said_of, show_all
 from governance.sdk.heartbeat import Heartbeats
 from governance.sdk.identity import PUBLIC_KEY, TOKEN, Callers, Signature
 from governance.sdk.membership import Membership
@@ -45,7 +47,8 @@ class Microservice:
 
     Entering starts registration and waits for it where `register_timeout` is set (and raises `EngineUnavailableError` when that has
     passed); otherwise a service starts without its engine and registers when that comes. Leaving unregisters the instance. `heartbeats`
-    may be shared by the services of one process. Calls to the engine and to services need the block; listeners may be added before.
+    may be shared by the services of one process; `metrics` are shown in place of its own. Calls to the engine and to services need the
+    block; listeners may be added before.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Microservice:
         settings: ServiceSettings,
         *,
         heartbeats: Heartbeats | None = None,
+        metrics: CollectorRegistry | None = None,
         pause: Pause = pause_for,
         clock: Clock = time.monotonic,
     ) -> None:
@@ -84,20 +88,28 @@ class Microservice:
         """Whom it can call."""
         self.own_instance = _own_instance(settings)
         """What of it matters for whom it calls."""
+        called, called_stage = outgoing(clock)
         stages = outbound(
-            self.rules, self.own_instance, self.providers, clock=clock, pause=pause, watching=(self.counting(),)
+            self.rules,
+            self.own_instance,
+            self.providers,
+            clock=clock,
+            pause=pause,
+            watching=(self.counting(), called_stage),
         )
         self.http = Session(self.providers, self.rules, stages, self.own_names)
         """Calls services by name."""
         self.callers = Callers(self._client)
         """Who calls, as far as they prove it."""
-        stages = inbound(self.rules, clock=clock, pause=pause)
+        answered, answered_stage = incoming(clock)
+        stages = (answered_stage, *inbound(self.rules, clock=clock, pause=pause))
         self.inbound = Inbound(self.rules, stages, settings.schemas, self.callers.facts)
         """The way in, for a server's middleware: `governed(service.inbound)`."""
         self._draining = Draining(self._membership, self.inbound.gate, settings, clock, pause)
-        self.metrics = CollectorRegistry()
-        """What the rules have done so far, for Prometheus."""
-        self.metrics.register(RuleCollector(self.rules.processors))
+        self.metrics = metrics if metrics is not None else CollectorRegistry()
+        """What the service has done so far, for Prometheus."""
+        if metrics is None:
+            show_all(self.metrics, RuleCollector(self.rules.processors), answered, called)
 
     @property
     def service_id(self) -> str:
@@ -182,6 +194,9 @@ class Microservice:
         )
         self.http.open_with(await self._stack.enter_async_context(to_services))
         await self._stack.enter_async_context(self.config)
+        if self.settings.metrics_address:
+            where = await self._stack.enter_async_context(exported(self.metrics, self.settings.metrics_address))
+            self._membership.say(said_of(self.settings, *where) if where is not None else {})
 
     def counting(self) -> OutcomeStage:
         """A stage that counts calls for the judgement of gray releases: for a client that is not `http`."""

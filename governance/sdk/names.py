@@ -78,6 +78,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "account_password": (_CREDENTIALS + "account.password", _SPRING + "credentials.account.password"),
     "account_cipher": (_CREDENTIALS + "cipher", _SPRING + "credentials.account.cipher"),
     "account_enabled": (_CREDENTIALS + "rbac.enabled",),
+    "metrics_address": ("servicecomb.metrics.prometheus.address",),
     "tls_ca": ("servicecomb." + _TLS + "caFile", _TLS + "caFile"),
     "tls_cert": ("servicecomb." + _TLS + "certFile", _TLS + "certFile"),
     "tls_key": ("servicecomb." + _TLS + "keyFile", _TLS + "keyFile"),

@@ -62,6 +62,13 @@ def _endpoint(address: str) -> str:
     return endpoint
 
 
+def _listening(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if address and not (host.strip("[]") and re.fullmatch(r"\d{1,5}", port) and int(port) <= 65535):
+        raise ValueError(f"{address!r} is no address and port such as 0.0.0.0:9696")
+    return address
+
+
 def _version(text: str) -> str:
     if not re.fullmatch(r"\d+(\.\d+){0,3}", text) or any(int(part) > 32767 for part in text.split(".")):
         raise ValueError("a version is one to four numbers up to 32767, such as 1.2.0")
@@ -183,6 +190,11 @@ class ServiceSettings(BaseModel):
     )
     account_cipher: Literal["default"] = Field("default", description="How the password is written: as it is.")
     account_enabled: bool = Field(True, description="Whether the account is used.")
+    metrics_address: Annotated[str, AfterValidator(_listening)] = Field(
+        "",
+        description="Address and port of the service's own `/metrics`, by custom `0.0.0.0:9696`; port 0: a free one; "
+        "empty: it is not served.",
+    )
     tls_ca: str = Field("", description="PEM file of the authority of the engine's certificate.")
     tls_cert: str = Field("", description="PEM file of the certificate to show to the engine.")
     tls_key: str = Field("", description="PEM file of its key; none: it is in `tls_cert`.")

@@ -245,10 +245,10 @@ Samples: TypeAlias = Mapping[str, Mapping[str, float]]
 
 
 def samples(service: Microservice) -> Samples:
-    """What Prometheus reads of a service."""
+    """What Prometheus reads of the rules of a service."""
     found: dict[str, dict[str, float]] = defaultdict(dict)
     for family in text_string_to_metric_families(generate_latest(service.metrics).decode()):
-        for sample in family.samples:
+        for sample in family.samples if family.name.startswith("servicecomb_") else ():
             others = [text for label, text in sample.labels.items() if label != "name"]
             key = " ".join([sample.labels["name"], *others])
             assert key not in found[sample.name], "one series twice, and Prometheus takes nothing"

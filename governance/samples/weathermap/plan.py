@@ -50,7 +50,11 @@ class Plan:
     def members(self) -> list[Member]:
         """The processes, in the order in which they start."""
         page_needs = {"SERVICE_ADDR": f"127.0.0.1:{self.edge_port}"}
-        service_needs = {"WAGGLE_CONFIG_CACHE": str(self.folder / "configuration")}
+        # Several on one machine: each has its metrics on a free port, which the registry knows.
+        service_needs = {
+            "WAGGLE_CONFIG_CACHE": str(self.folder / "configuration"),
+            "SERVICECOMB_METRICS_PROMETHEUS_ADDRESS": "127.0.0.1:0",
+        }
         return [
             self._engine(),
             *(

@@ -23,8 +23,13 @@ def governed(inbound: Inbound) -> Middleware:
             except web.HTTPException as answer:
                 return answer
 
+        resource = request.match_info.route.resource
         arrival = Arrival(
-            method=request.method, path=request.path, headers=request.headers, queries=lambda: request.query
+            method=request.method,
+            path=request.path,
+            headers=request.headers,
+            queries=lambda: request.query,
+            pattern=resource.canonical if resource is not None else "",
         )
         answer = _answer(request, await inbound.handle(arrival, run))
         if inbound.gate.closed and not answer.prepared:

@@ -24,12 +24,16 @@ Facts: TypeAlias = Callable[[Mapping[str, str]], Awaitable[Mapping[str, str] | N
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A request as a server has it. Names of headers are found in lower case at least; `queries` is asked where a rule needs them."""
+    """A request as a server has it. Names of headers are found in lower case at least; `queries` is asked where a rule needs them.
+
+    `pattern` is that of the server's route, such as `/carts/{id}`, where it is known by now.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str]
     queries: Callable[[], Mapping[str, str]] = dict
+    pattern: str = ""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -81,7 +85,15 @@ class Inbound:
         if mapper is not None:
             values.update(mapped(mapper, arrival))
         schema, operation = self._interfaces.operation(arrival.method, arrival.path)
-        return _Arriving(request=request, service=caller, schema=schema, operation=operation, context=values, run=run)
+        return _Arriving(
+            request=request,
+            service=caller,
+            schema=schema,
+            operation=operation,
+            context=values,
+            pattern=arrival.pattern or self._interfaces.pattern((schema, operation)),
+            run=run,
+        )
 
 
 async def _run(invocation: Invocation) -> Reply:

@@ -7,7 +7,8 @@ import pytest
 from governance.gateway.config import GatewayConfig, read_config
 from governance.gateway.core import Core
 from governance.gateway.failures import Failures
-from governance.gateway.metrics import BOUNDS, GatewayCollector, Tally
+from governance.gateway.metrics import GatewayCollector, Tally
+from governance.invocation.measures import BOUNDS
 
 
 def config(text: str) -> GatewayConfig:

@@ -171,6 +171,7 @@ def test_every_key_works_in_a_file_and_as_a_variable(field: str, tmp_path: Path)
         "config_addresses": "http://a:1",
         "config_wait": "7",
         "config_timeout": "7",
+        "metrics_address": "127.0.0.1:9696",
         "account_cipher": "default",
         "account_enabled": "false",
     }
