@@ -87,7 +87,8 @@ class Gate:
         """The answer with the headers that all answers have, compressed where the client takes that."""
         headers = {"Content-Type": reply.content_type, **common_headers(request), **reply.headers}
         body = reply.body
-        if len(body) >= COMPRESSED_FROM and accepts_gzip(request.headers.get("Accept-Encoding", "")):
+        packed = "Content-Encoding" in headers
+        if not packed and len(body) >= COMPRESSED_FROM and accepts_gzip(request.headers.get("Accept-Encoding", "")):
             body = gzip(body)
             headers["Content-Encoding"] = "gzip"
         if reply.status in BODILESS:
