@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from benchmarks.config import config_scene_on
 from benchmarks.plan import Plan
 from benchmarks.results import SizeFigure
 from benchmarks.sample import LoadFailedError
 from benchmarks.scene import Scene
-from benchmarks.server import own_engine, start
+from benchmarks.server import own_engine, resident_mib, start
 from tests.engine import EngineProcess, client_of
 
 NAMES = ("memory", "restart", "config-memory")
@@ -33,7 +32,7 @@ async def _key_values(plan: Plan, tell: Callable[[str], None]) -> SizeFigure:
     tell(about)
     async with own_engine() as engine, config_scene_on(engine.url) as scene:
         await scene.fill(plan.keys)
-        return SizeFigure("config-memory", about, plan.keys, _resident_mib(engine.pid), "MiB")
+        return SizeFigure("config-memory", about, plan.keys, resident_mib(engine.pid), "MiB")
 
 
 async def _instances(plan: Plan, chosen: Sequence[str], tell: Callable[[str], None]) -> Sequence[SizeFigure]:
@@ -46,7 +45,7 @@ async def _instances(plan: Plan, chosen: Sequence[str], tell: Callable[[str], No
             await _fill(scene, registered, count)
             registered = count
             about = f"memory with {count:,} instances"
-            figures.append(SizeFigure("memory", about, count, _resident_mib(engine.pid), "MiB"))
+            figures.append(SizeFigure("memory", about, count, resident_mib(engine.pid), "MiB"))
         if "restart" in chosen:
             tell(f"restart with {registered:,} instances")
             figures.append(await _restart(engine, scene, registered))
@@ -74,10 +73,3 @@ async def _restart(engine: EngineProcess, scene: Scene, count: int) -> SizeFigur
     if found != count:
         raise LoadFailedError(f"{found} instances are there after a restart, where {count} were registered")
     return SizeFigure("restart", f"restart with {count:,} instances after kill -9", count, seconds, "s")
-
-
-def _resident_mib(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise LoadFailedError(f"process {pid} tells nothing of its memory")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-import socket
 import statistics
 import sys
 import tempfile
@@ -24,7 +23,7 @@ import typer
 from benchmarks import wrk
 from benchmarks.machine import machine
 from benchmarks.sample import LoadFailedError
-from benchmarks.server import Server
+from benchmarks.server import Server, free_port
 
 _Writer: TypeAlias = Callable[[int, str], str]
 """Makes the part of nginx's configuration that serves, of its port and the URL of the server behind it."""
@@ -135,7 +134,7 @@ def _plain(port: int, origin: str) -> str:
 @contextlib.asynccontextmanager
 async def _nginx(folder: Path, write: _Writer, origin: str) -> AsyncIterator[Server]:
     """One worker of nginx."""
-    port = _free_port()
+    port = free_port()
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     folders = "".join(f"{kind}_temp_path {folder / kind};" for kind in kinds)
     file = folder / "nginx.conf"
@@ -152,7 +151,7 @@ async def _nginx(folder: Path, write: _Writer, origin: str) -> AsyncIterator[Ser
 
 @contextlib.asynccontextmanager
 async def _gateway(folder: Path, origin: str, rules: str) -> AsyncIterator[Server]:
-    port = _free_port()
+    port = free_port()
     file = folder / "edge.yaml"
     servers = f"{{groups: {{all: {{addresses: ['{origin}']}}}}}}"
     upstream = f"upstreams: {{origin: {servers}}}\nroutes: [{{path: /, upstream: origin}}]\n"
@@ -190,11 +189,6 @@ async def _answers(port: int, process: asyncio.subprocess.Process) -> None:
     except TimeoutError as error:
         raise LoadFailedError("a proxy does not start") from error
     raise LoadFailedError(f"a proxy has ended with status {process.returncode}")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def main(

@@ -37,9 +37,9 @@ def print_table(results: Results, console: Console) -> None:
 def markdown(results: Results) -> str:
     """The same as Markdown, for docs/benchmarks.md."""
     names, rows = load_rows(results)
-    parts = [circumstances(results), _markdown_table(names, rows)]
+    parts = [circumstances(results), markdown_table(names, rows)]
     if results.sizes:
-        parts.append(_markdown_table(("size", "measured"), [(size.about, _size(size)) for size in results.sizes]))
+        parts.append(markdown_table(("size", "measured"), [(size.about, _size(size)) for size in results.sizes]))
     return "\n\n".join(parts)
 
 
@@ -101,6 +101,7 @@ def _size(size: SizeFigure) -> str:
     return f"{size.value:,.1f} {size.unit}"
 
 
-def _markdown_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose first column is text, and whose others are figures."""
     lines = [names, ["---", *["---:"] * (len(names) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
+import socket
 import tempfile
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, replace
@@ -25,6 +27,8 @@ ROOT_PASSWORD = "Benchmark-1"  # noqa: S105  of engines that end with the benchm
 _ROOT_VARIABLE = "SC_INIT_ROOT_PASSWORD"
 
 _VERSIONS = {REGISTRY: "/v4/default/registry/version", KIE: "/v1/health"}
+_NO_CLIENTS_PORTS = (15_000, 32_000)
+_TRIES = 100
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -54,10 +58,13 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def own_engine() -> AsyncIterator[EngineProcess]:
-    """A `waggle serve` on a free port with a data folder that goes with it. Raises `LoadFailedError` where it does not start."""
+async def own_engine(**settings: object) -> AsyncIterator[EngineProcess]:
+    """A `waggle serve` on a free port with a data folder that goes with it. Raises `LoadFailedError` where it does not start.
+
+    `settings` are by the names of docs/settings.md.
+    """
     with tempfile.TemporaryDirectory(prefix="waggle-benchmark-") as folder:
-        engine = EngineProcess(Path(folder, "data"))
+        engine = EngineProcess(Path(folder, "data"), **settings)
         os.environ[_ROOT_VARIABLE] = ROOT_PASSWORD
         try:
             await start(engine)
@@ -73,6 +80,23 @@ async def start(engine: EngineProcess) -> None:
         await engine.start()
     except (AssertionError, TimeoutError) as error:
         raise LoadFailedError(f"the engine does not start: {error}") from error
+
+
+def free_port() -> int:
+    """A port on which nobody listens, and which the system gives to no client meanwhile. Raises `LoadFailedError`."""
+    for _ in range(_TRIES):
+        port = random.randrange(*_NO_CLIENTS_PORTS)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise LoadFailedError("no port is free")
+
+
+def resident_mib(pid: int) -> float:
+    """The memory of a process. Raises `LoadFailedError`."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise LoadFailedError(f"process {pid} tells nothing of its memory")
 
 
 @contextlib.asynccontextmanager
