@@ -5,6 +5,12 @@ const SECONDS = 12;
 
 export function startNotices() {
   document.body.addEventListener("said", (event) => say(event.detail));
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    // An answer that is no page (the engine's own error JSON) is said, and what is shown stays.
+    if (event.detail.xhr.status < 400 || event.detail.xhr.getResponseHeader("Content-Type")?.startsWith("text/html")) return;
+    event.detail.shouldSwap = false;
+    say({ text: worded(event.detail.xhr), tone: "bad" });
+  });
   document.body.addEventListener("htmx:sendError", () => say({ text: document.body.dataset.unreachable, tone: "bad" }));
 }
 
@@ -19,6 +25,15 @@ export function say({ text, tone = "good", undo = null }) {
   notice.append(close);
   document.getElementById("notices").append(notice);
   if (tone !== "bad") setTimeout(() => notice.remove(), SECONDS * 1000);
+}
+
+function worded(xhr) {
+  try {
+    const told = JSON.parse(xhr.responseText);
+    return `${told.errorMessage}: ${told.detail ?? ""}`;
+  } catch {
+    return `${xhr.status} ${xhr.statusText}`;
+  }
 }
 
 function undoButton(undo, notice) {
