@@ -76,6 +76,7 @@ def _line(exchange: Exchange, entry: Entry | None, server: Server | None, status
             "service": server.service if server is not None else "",
             "version": server.version if server is not None else "",
             "server": server.instance_id if server is not None else "",
+            "lane": exchange.lane.label if exchange.lane is not None else "",
             "ms": round(seconds * 1000, 2),
         }
     )

@@ -62,6 +62,8 @@ class Core:
         self._readers: Mapping[bool, Reader] = {}
         self._heads = {True: RequestHeads(trusted=True), False: RequestHeads(trusted=False)}
         self._trusted: tuple[Network, ...] = ()
+        self._lanes: frozenset[str] = frozenset()
+        self._table = RouteTable(config.routes)
         self.apply(config)
 
     def apply(self, config: GatewayConfig) -> None:
@@ -73,13 +75,25 @@ class Core:
             else choice_of(name, upstream, self.now)
             for name, upstream in config.upstreams.items()
         }
-        table = RouteTable(config.routes)
-        self._readers = {trusted: Reader(heads, table) for trusted, heads in self._heads.items()}
+        self._table = RouteTable(config.routes)
+        self._read_anew()
         self._trusted = config.trusted_peers
         self.config = config
         if self._trusted != trusted:
             for client in self.clients:
                 client.recognise()
+
+    def guard(self, lanes: frozenset[str]) -> None:
+        """From now on these headers carry lanes, too: what clients say in them that nobody trusts is dropped."""
+        if lanes == self._lanes:
+            return
+        self._lanes = lanes
+        names = frozenset(name.encode("ascii") for name in lanes)
+        self._heads = {trusted: RequestHeads(trusted=trusted, lanes=names) for trusted in (True, False)}
+        self._read_anew()
+
+    def _read_anew(self) -> None:
+        self._readers = {trusted: Reader(heads, self._table) for trusted, heads in self._heads.items()}
 
     def run_in(self, tasks: asyncio.TaskGroup) -> None:
         """The owner of what runs beside the loop."""
@@ -156,6 +170,8 @@ class Core:
         self.in_flight -= 1
         seconds = self.now() - exchange.began
         self.tally.count(entry, server, status, seconds)
+        if exchange.lane is not None:
+            self.tally.count_lane(exchange.lane, entry)
         if self.config.access_log:
             self.access_log.write(exchange, entry, server, status, seconds)
 

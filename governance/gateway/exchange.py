@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from governance.gateway.downstream import ClientConnection
     from governance.gateway.servers import Server
     from governance.gateway.upstream import UpstreamConnection
+    from governance.routing.lanes import Mark
 
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
 log = logger(__name__)
@@ -65,6 +66,7 @@ class Exchange:
         "_waiter",
         "began",
         "block",
+        "lane",
         "line",
         "status",
         "tried",
@@ -77,6 +79,7 @@ class Exchange:
         self.began = self._touched = core.now()
         self.status = 0
         self.tried: list[str] = []
+        self.lane: Mark | None = None
         self._body = b""
         self._body_done = False
         self._again = True
@@ -240,7 +243,8 @@ class Exchange:
         self, entry: Entry, connection: UpstreamConnection, server: Server, context: Mapping[str, str]
     ) -> AnswerHead:
         self._waiter = asyncio.get_running_loop().create_future()
-        self._send(entry, connection, server, header_lines(written(context)))
+        said = written(context)
+        self._send(entry, connection, server, header_lines({**said, **self.lane.headers} if self.lane else said))
         try:
             return await self._waiter
         except BaseException:

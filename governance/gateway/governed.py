@@ -21,6 +21,7 @@ from governance.invocation.live import LiveRules
 from governance.invocation.rulebook import Rulebook
 from governance.resilience.retry import RetriesExhaustedError
 from governance.routing.errors import NoInstanceError
+from governance.routing.lanes import Lanes
 from governance.routing.own import OwnInstance
 from governance.routing.pick import Pick
 from governance.rules.check import rule_key
@@ -128,6 +129,7 @@ class Governance:
         self._core = core
         self._registered = registered
         self.rules = LiveRules(OwnService(own.service, own.version))
+        self._lanes = Lanes(own.service)
         self._book: Rulebook | None = None
         self._any = False
         transport = Transport(retriable=lambda error: isinstance(error, OSError), unsent=_is_unsent)
@@ -155,6 +157,8 @@ class Governance:
     def update(self, config: GatewayConfig, values: Mapping[str, str]) -> None:
         """The configuration and the engine's items are these now. Where both have a key, the engine's counts."""
         self.rules.update({**config.rules, **values})
+        self._lanes.obey(values)
+        self._core.guard(self._lanes.headers)
 
     def governs(self, entry: Entry) -> bool:
         """See `Governor`. Where nothing applies, an upstream is asked straight."""
@@ -203,7 +207,10 @@ class Governance:
     async def _forward(self, exchange: Exchange, entry: Entry, request: Request, ways: _Ways) -> Reply:
         """The gateway's own call."""
         route = entry.route
+        exchange.lane = self._lanes.mark(route.service, request.headers, context.current())
         values = {**context.current(), **self._registered.names()}
+        if exchange.lane is not None:
+            values[exchange.lane.header] = exchange.lane.label
         service = route.service or route.upstream
         forwarding = _Forwarding(
             request=Request(

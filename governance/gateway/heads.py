@@ -122,10 +122,14 @@ def request_line(line: bytes) -> Line:
 
 
 class RequestHeads:
-    """Reads blocks of header fields. `trusted`: what the peer says of the way before it, and of the context of the call, is believed."""
+    """Reads blocks of header fields. `trusted`: what the peer says of the way before it, and of the context of the call, is believed.
 
-    def __init__(self, *, trusted: bool) -> None:
+    `lanes` are names of headers, in small letters, that carry lanes beside the common ones.
+    """
+
+    def __init__(self, *, trusted: bool, lanes: frozenset[bytes] = frozenset()) -> None:
         self._trusted = trusted
+        self._lanes = lanes
         self._known: dict[bytes, Block] = {}
         self._bytes = 0
 
@@ -134,7 +138,7 @@ class RequestHeads:
         known = self._known.get(data)
         if known is not None:
             return known
-        made = read_block(data, trusted=self._trusted)
+        made = read_block(data, trusted=self._trusted, lanes=self._lanes)
         if len(self._known) >= _MOST_BLOCKS or self._bytes > _MOST_BYTES:
             self._known.clear()
             self._bytes = 0
@@ -149,7 +153,7 @@ def hostname(authority: bytes) -> str:
     return (host if host.endswith("]") or ":" not in host else host.rpartition(":")[0]).removesuffix(".")
 
 
-def read_block(data: bytes, *, trusted: bool) -> Block:
+def read_block(data: bytes, *, trusted: bool, lanes: frozenset[bytes] = frozenset()) -> Block:
     """Read a block of header fields. Raises `BadHeadError`."""
     pairs = _fields(data)
     single = _singles(pairs)
@@ -159,9 +163,10 @@ def read_block(data: bytes, *, trusted: bool) -> Block:
         raise BadHeadError("Host is not a host")
     websocket = b"upgrade" in tokens and single.get(b"upgrade", b"").lower() == b"websocket"
     if not trusted:
-        pairs = [pair for pair in pairs if not _is_lie(pair[0])]
-    drop = _HOP | _WRITTEN_HERE | tokens | _CONTEXT
-    said = [pair for pair in pairs if pair[0].lower() in _CONTEXT]
+        pairs = [pair for pair in pairs if not _is_lie(pair[0], lanes)]
+    context = _CONTEXT | lanes
+    drop = _HOP | _WRITTEN_HERE | tokens | context
+    said = [pair for pair in pairs if pair[0].lower() in context]
     passed = b"".join(b"%s: %s\r\n" % (name, value) for name, value in pairs if name.lower() not in drop)
     ways = _ways(pairs) if trusted else {}
     return Block(
@@ -180,13 +185,13 @@ def read_block(data: bytes, *, trusted: bool) -> Block:
     )
 
 
-def _is_lie(name: bytes) -> bool:
+def _is_lie(name: bytes, lanes: frozenset[bytes]) -> bool:
     """Whether a client could lie with it: who it is, in which lane, and what a service before has said.
 
     Servers behind WSGI or CGI cannot tell an underscore from a hyphen.
     """
     plain = name.lower().replace(b"_", b"-")
-    return plain.startswith(_FORWARDED) or plain in _ONLY_TRUSTED
+    return plain.startswith(_FORWARDED) or plain in _ONLY_TRUSTED or plain in lanes
 
 
 def answer_head(data: bytes, *, bodiless: bool) -> AnswerHead:

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from governance.gateway.core import Core
     from governance.gateway.servers import Server
     from governance.gateway.table import Entry
+    from governance.routing.lanes import Mark
 
 _MOST_SERIES = 10_000
 _LABELS = ("route", "service", "version", "status")
 _OTHERS = ("other", "", "", 0)
+_OTHER_LANES = ("other", "", "")
 
 
 class Tally:
@@ -27,6 +29,14 @@ class Tally:
     def __init__(self) -> None:
         self.requests: dict[tuple[str, str, str, int], int] = {}
         self.seconds: dict[str, list[float]] = {}
+        self.lanes: dict[tuple[str, str, str], int] = {}
+
+    def count_lane(self, mark: Mark, entry: Entry | None) -> None:
+        """A request has ended that had got a lane."""
+        key = mark.group, mark.label, entry.route.service if entry is not None else ""
+        if key not in self.lanes and len(self.lanes) >= _MOST_SERIES:
+            key = _OTHER_LANES
+        self.lanes[key] = self.lanes.get(key, 0) + 1
 
     def count(self, entry: Entry | None, server: Server | None, status: int, seconds: float) -> None:
         """A request has ended with a status; 499 where the client left before."""
@@ -54,6 +64,7 @@ class GatewayCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """At each scrape."""
         yield self._requests()
+        yield self._lanes()
         yield self._seconds()
         core = self._core
         yield _gauge("gateway_in_flight", "Requests that are being answered", core.in_flight)
@@ -67,6 +78,13 @@ class GatewayCollector(Collector):
         family = CounterMetricFamily("gateway_requests", "Requests by route, target and status", labels=_LABELS)
         for (*target, status), count in self._core.tally.requests.items():
             family.add_metric([*map(str, target), str(status)], count)
+        return family
+
+    def _lanes(self) -> Metric:
+        labels = ("group", "lane", "target")
+        family = CounterMetricFamily("gateway_lane_requests", "Requests by the lane that they got", labels=labels)
+        for key, count in self._core.tally.lanes.items():
+            family.add_metric(key, count)
         return family
 
     def _seconds(self) -> Metric:

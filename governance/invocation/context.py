@@ -72,6 +72,11 @@ def written(context: Mapping[str, str]) -> dict[str, str]:
     return headers
 
 
+def lane_spellings(header: str) -> tuple[str, ...]:
+    """A header that carries a lane, and its other spelling: some proxies drop names with underscores."""
+    return tuple(dict.fromkeys((header, header.replace("_", "-"))))
+
+
 def _json(text: str) -> str:
     """A text of JSON. Half a pair, as in a header with bytes that are no UTF-8, would make the whole unreadable to others."""
     if not text.isascii():

@@ -1,4 +1,4 @@
-"""Whatever bodies and queries come, gray releases and degradations are written whole or refused, and never a defect."""
+"""Whatever bodies and queries come, gray releases, degradations and lanes are written whole or refused, and never a defect."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from governance.rules.objects.forms import DEGRADE, GRAY, Form
+from governance.rules.objects.forms import DEGRADE, GRAY, LANES, Form
 from tests.engine import EngineProcess
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=12) | st.sampled_from(
@@ -41,11 +41,18 @@ UNHURRIED = settings(max_examples=50, deadline=None, suppress_health_check=[Heal
 VALID: dict[Form, dict[str, object]] = {
     GRAY: {"service": "w", "app": "a", "version": "2", "baseline": ["1"]},
     DEGRADE: {"consumer": "c", "target": "t", "app": "a"},
+    LANES: {
+        "name": "n1",
+        "app": "a",
+        "gateway": "g",
+        "target": "t",
+        "lanes": [{"name": "base", "label": "base"}, {"name": "gray", "label": "gray", "components": ["t"]}],
+    },
 }
-PATHS = {GRAY: "gray-releases", DEGRADE: "degrades"}
+PATHS = {GRAY: "gray-releases", DEGRADE: "degrades", LANES: "lane-groups"}
 
 
-@pytest.mark.parametrize("form", [GRAY, DEGRADE], ids=lambda form: PATHS[form])
+@pytest.mark.parametrize("form", [*PATHS], ids=lambda form: PATHS[form])
 @UNHURRIED
 @given(data=st.data())
 def test_any_body_is_written_whole_or_refused(shared_engine: EngineProcess, form: Form, data: st.DataObject) -> None:
@@ -66,7 +73,7 @@ def test_any_body_is_written_whole_or_refused(shared_engine: EngineProcess, form
     assert (again.status_code, again.json().get("action")) == (200, "unchanged"), again.text
 
 
-@pytest.mark.parametrize("form", [GRAY, DEGRADE], ids=lambda form: PATHS[form])
+@pytest.mark.parametrize("form", [*PATHS], ids=lambda form: PATHS[form])
 @UNHURRIED
 @given(data=st.data())
 def test_any_query_is_answered(shared_engine: EngineProcess, form: Form, data: st.DataObject) -> None:

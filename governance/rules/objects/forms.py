@@ -121,13 +121,13 @@ def read_item(form: Form, item: Item) -> Object | None:
     """The object that an item keeps; None where it keeps none, or one that belongs elsewhere."""
     if not item.key.startswith(form.begin):
         return None
-    found = _kept(form, item.value)
+    found = read_kept(form, item.value)
     return found if found is not None and found.place == (item.key, dict(item.labels)) else None
 
 
 @lru_cache(maxsize=512)
-def _kept(form: Form, document: str) -> Object | None:
-    """Groups of lanes are read at every change of one of them, and at every change of the configuration of a gateway."""
+def read_kept(form: Form, document: str) -> Object | None:
+    """The object of a document that an item keeps, read once: groups of lanes are asked for at every change of the configuration."""
     return read(form, document)[0]
 
 

@@ -9,6 +9,7 @@ from governance.gateway.core import Core
 from governance.gateway.failures import Failures
 from governance.gateway.metrics import GatewayCollector, Tally
 from governance.invocation.measures import BOUNDS
+from governance.routing.lanes import Mark
 
 
 def config(text: str) -> GatewayConfig:
@@ -44,6 +45,29 @@ def test_a_change_keeps_the_draws_of_what_stays() -> None:
     assert core.choice("b") is not changes
     core.apply(config("routes: []"))
     assert core.choice("a") is None
+
+
+def test_a_head_that_was_read_before_is_read_anew_when_one_of_its_headers_carries_lanes() -> None:
+    core = Core(config("routes: []"))
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nx-lane: gray\r\n\r\n"
+    assert b"gray" in core.reader(trusted=False).read(head).block.passed
+    core.guard(frozenset(("x_lane", "x-lane")))
+    assert b"gray" not in core.reader(trusted=False).read(head).block.passed
+    core.apply(config("routes: []"))
+    assert b"gray" not in core.reader(trusted=False).read(head).block.passed, "routes and lanes change apart"
+    core.guard(frozenset())
+    assert b"gray" in core.reader(trusted=False).read(head).block.passed
+
+
+def test_lanes_are_counted_within_bounds() -> None:
+    core = Core(config("routes: []"))
+    for number in range(11_000):
+        core.tally.count_lane(Mark("g", str(number), "x"), None)
+    families = {family.name: family for family in GatewayCollector(core).collect()}
+    counts = {sample.labels["group"]: 0.0 for sample in families["gateway_lane_requests"].samples}
+    for sample in families["gateway_lane_requests"].samples:
+        counts[sample.labels["group"]] += sample.value
+    assert counts == {"g": 10_000, "other": 1_000}
 
 
 def test_requests_and_their_times_are_counted_within_bounds() -> None:

@@ -152,6 +152,16 @@ def test_the_context_of_a_call_is_believed_of_trusted_peers_alone(name: bytes) -
     assert name not in trusted.passed + other.passed
 
 
+@pytest.mark.parametrize("name", [b"x_lane", b"X-Lane", b"X_LANE"])
+def test_a_header_that_carries_lanes_is_believed_of_trusted_peers_alone(name: bytes) -> None:
+    data, lanes = b"\r\nHost: a\r\n" + name + b": gray\r\n\r\n", frozenset((b"x_lane", b"x-lane"))
+    trusted, other = read_block(data, trusted=True, lanes=lanes), read_block(data, trusted=False, lanes=lanes)
+    assert (trusted.context, other.context) == (name + b": gray\r\n", b"")
+    assert name not in trusted.passed + other.passed
+    assert "gray" not in other.headers.values()
+    assert name in read_block(data, trusted=False).passed, "it is a header as any other where it carries no lanes"
+
+
 def test_a_block_is_remembered_and_memory_is_bounded() -> None:
     heads = RequestHeads(trusted=False)
     first = heads.block(GOOD)

@@ -1,4 +1,4 @@
-"""Gray releases and degradations, as Hypothesis draws them."""
+"""Gray releases, degradations and groups of lanes, as Hypothesis draws them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis.strategies import SearchStrategy
 from governance.rules.conditions import Condition, Operator
 from governance.rules.objects.degrade import POLICIES, Degrade
 from governance.rules.objects.gray import PROMOTED, ROLLED_BACK, RUNNING, GrayRelease
+from governance.rules.objects.lane import BASE, CONTENT, SHARE, HeaderRule, Lane, LaneGroup
 from tests.unit.rules.rule_strategies import TEXTS
 
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
@@ -67,5 +68,48 @@ def degrades(draw: st.DrawFn) -> Degrade:
         policy=draw(st.sampled_from(POLICIES)),
         error_code=draw(st.integers(200, 600)),
         path=draw(TEXTS.map(lambda text: f"/{text}") | st.just("")) if operation else "",
+        reason=draw(TEXTS),
+    )
+
+
+HEADER_RULES = st.builds(
+    HeaderRule,
+    header=NAMES,
+    condition=st.sampled_from(["exact", "prefix"]) | st.just("regex"),
+    value=st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True),
+)
+LABELS = st.from_regex(r"[a-z][a-z0-9._-]{0,6}[a-z0-9]", fullmatch=True).filter(lambda label: label != BASE)
+
+
+@st.composite
+def lane_groups(draw: st.DrawFn) -> LaneGroup:
+    """Groups with a baseline and gray lanes, by headers or by share."""
+    labels = [BASE, *draw(st.lists(LABELS, max_size=3, unique=True))]
+    components = draw(st.lists(NAMES, max_size=6, unique=True))
+    by_share = draw(st.booleans())
+    weights = [100 // len(labels)] * len(labels)
+    weights[0] += 100 - sum(weights)
+    lanes = tuple(
+        Lane(
+            name=f"lane-{at}",
+            label=label,
+            components=tuple(components[at :: len(labels)]),
+            match=draw(st.sampled_from(["any", "all"])),
+            rules=() if label == BASE else tuple(draw(st.lists(HEADER_RULES, max_size=2))),
+            weight=weights[at] if by_share else 0,
+        )
+        for at, label in enumerate(labels)
+    )
+    return LaneGroup(
+        name=draw(st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,6}[A-Za-z0-9]", fullmatch=True)),
+        app=draw(NAMES),
+        environment=draw(ENVIRONMENTS),
+        description=draw(TEXTS.filter(lambda text: len(text) <= 128)),
+        gateway=draw(NAMES),
+        target=draw(NAMES),
+        header=draw(NAMES),
+        on=draw(st.booleans()) and len(labels) > 1,
+        routing=SHARE if by_share else CONTENT,
+        lanes=lanes,
         reason=draw(TEXTS),
     )

@@ -11,15 +11,15 @@ from governance.rules.check import check
 from governance.rules.distribution import Plan
 from governance.rules.marker import Request
 from governance.rules.objects.degrade import Degrade
-from governance.rules.objects.forms import DEGRADE, GRAY, Object, collapse, expand, read, read_item, same
+from governance.rules.objects.forms import FORMS, Form, Object, collapse, expand, read, read_item, same
 from governance.rules.objects.gray import PROMOTED, ROLLED_BACK, RUNNING, GrayRelease, _numbers, routes_of
 from governance.rules.printing import print_rule
 from governance.rules.problems import Severity
 from governance.rules.routes import RouteRules, first_match
-from tests.unit.rules.object_strategies import degrades, releases
+from tests.unit.rules.object_strategies import degrades, lane_groups, releases
 
 RUNNING_ONES = releases((RUNNING,))
-OBJECTS = releases() | degrades()
+OBJECTS = releases() | degrades() | lane_groups()
 # Other work on the machine may hold an example up.
 UNHURRIED = settings(deadline=None, max_examples=60)
 
@@ -30,6 +30,10 @@ class One:
     def __init__(self, version: str) -> None:
         self.version = version
         self.properties: dict[str, str] = {}
+
+
+def _form(one: Object) -> Form:
+    return next(form for form in FORMS if isinstance(one, form.record))
 
 
 def _bare(release: GrayRelease) -> GrayRelease:
@@ -103,7 +107,7 @@ def test_what_is_written_is_a_rule_without_an_error_at_the_same_level(one: Objec
 @UNHURRIED
 @given(OBJECTS)
 def test_a_document_is_read_as_the_object_that_wrote_it(one: Object) -> None:
-    form = GRAY if isinstance(one, GrayRelease) else DEGRADE
+    form = _form(one)
     kept = expand(one)[0]
     assert read_item(form, kept) == one
     assert read_item(form, replace(kept, labels={**kept.labels, "app": "elsewhere-0"})) is None, "it belongs elsewhere"
@@ -132,7 +136,7 @@ def test_a_release_that_is_over_has_one_side_only(release: GrayRelease) -> None:
 @UNHURRIED
 @given(OBJECTS, st.text(max_size=40))
 def test_any_text_is_read_or_refused_with_its_place(one: Object, text: str) -> None:
-    form = GRAY if isinstance(one, GrayRelease) else DEGRADE
+    form = _form(one)
     found, problems = read(form, text)
     assert found is None
     assert any(problem.severity is Severity.ERROR for problem in problems)
