@@ -19,6 +19,7 @@ from registry import __version__
 from registry.access import Mode
 from registry.api.access import access_routes
 from registry.api.access.signing_in import SigningIn
+from registry.api.alarms import alarm_routes
 from registry.api.audit import audit_routes
 from registry.api.call import SERVER, Call, Reply, Route
 from registry.api.config import config_routes
@@ -46,9 +47,12 @@ from registry.collector import Collector
 from registry.config.state import Topic
 from registry.console import LivePages, console_routes
 from registry.engine import Engine, Options
+from registry.engine.alerting import Alerting
 from registry.engine.credentials import FirstStartError
 from registry.engine.judge import Judge
+from registry.engine.measuring import Readings, of_engine
 from registry.engine.reporting import Reporting
+from registry.engine.webhooks import Sending
 from registry.errors import RegistryError
 from registry.settings import PORTS
 from registry.storage import open_journal
@@ -61,6 +65,7 @@ if TYPE_CHECKING:
 ROOT_PASSWORD = "SC_INIT_ROOT_PASSWORD"  # noqa: S105  the variable's name, which the original gave it
 _BACKLOG = 4096
 _OTHER_FILES = 100
+_DAY = 86400.0
 _BODY_LIMITS = ("max_body_bytes", "max_instance_body_bytes", "max_properties_body_bytes", "max_config_body_bytes")
 log = structlog.get_logger(__name__)
 
@@ -106,8 +111,18 @@ class Server:
             max_line_size=settings.max_header_bytes,
             max_field_size=settings.max_header_bytes,
         )
+        self.alerting = Alerting(self.engine, settings.alarm_seconds, sending_of(settings), self._readings())
         metrics = Metrics(
-            Sources(self.engine, self.watchers, self.streams, self.pollers, self.hot, self._http, self.live),
+            Sources(
+                self.engine,
+                self.watchers,
+                self.streams,
+                self.pollers,
+                self.hot,
+                self._http,
+                self.live,
+                self.alerting.webhooks,
+            ),
             f"{settings.host}:{settings.port}",
         )
         protocols = self._protocols()
@@ -140,10 +155,21 @@ class Server:
             *swimlane_routes(),
             *explain_routes(),
             *audit_routes(),
+            *alarm_routes(self.alerting.webhooks),
             *access_routes(SigningIn(settings.token_rate, settings.trusted_proxies)),
             *outcome_routes(Judge(self.engine), self.reporting),
             *monitor_routes(self.reporting, self.live, kept=settings.monitor_seconds, access=settings.monitor_access),
         )
+
+    def _readings(self) -> Readings:
+        """How the measures of the engine are taken that alarm rules may be about."""
+        settings, engine = self._settings, self.engine
+        folder = settings.data_dir if settings.storage == "sqlite" else None
+        return {
+            **of_engine(engine, folder),
+            "connections": lambda: 100.0 * len(self._http.connections) / settings.max_connections,
+            "certificate-days": lambda: (self._tls.ends - engine.now() / 1000) / _DAY if self._tls else None,
+        }
 
     async def poll(self, call: Call, topic: Topic, seconds: float) -> bool:
         """A long poll; whether a change ended it."""
@@ -180,7 +206,12 @@ class Server:
 
         `ready` is given the addresses once requests are answered, and root's password where the engine has made one up.
         """
-        async with self.engine.running(), self._prepared(root_password) as secret, self._listening() as addresses:
+        async with (
+            self.engine.running(),
+            self.alerting.running(),
+            self._prepared(root_password) as secret,
+            self._listening() as addresses,
+        ):
             if self._settings.self_register:
                 host = socket.gethostname()[:64] or "localhost"
                 await self.engine.register_itself([self._endpoint(addresses[0])], host, __version__)
@@ -288,6 +319,12 @@ def limits_of(settings: Settings) -> Limits:
     names = set(Limits.__dataclass_fields__) - {"shared_services"}
     chosen = {name: getattr(settings, name) for name in names}
     return Limits(**chosen, shared_services=frozenset(settings.shared_services))
+
+
+def sending_of(settings: Settings) -> Sending:
+    """How messages go to webhooks."""
+    wait = settings.webhook_timeout, settings.webhook_retry_seconds
+    return Sending(settings.webhook_queue, *wait, settings.webhook_allow)
 
 
 def options_of(settings: Settings) -> Options:

@@ -202,6 +202,24 @@ class Settings(BaseModel):
         "roles",
         description="Who may upload data for dashboards while access control is on; cse-collector has no token: everyone.",
     )
+    alarm_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
+        5.0, description="Seconds between two looks at everything that alarm rules are about."
+    )
+    alarms_max: Count = Field(1000, description="Most alarms that are raised at once; one more is only counted.")
+    alarm_history: Count = Field(1000, description="Alarms that are over and still listed.")
+    quota_alarm_rules: Count = Field(200, description="Most alarm rules of a domain and project, built-in ones aside.")
+    quota_silences: Count = Field(1000, description="Most silences of alarms of a domain and project.")
+    quota_webhooks: Count = Field(20, description="Most webhooks of a domain and project.")
+    webhook_queue: Count = Field(1000, description="Most messages that wait for one webhook; the oldest gives way.")
+    webhook_timeout: Annotated[float, Field(gt=0, le=300)] = Field(
+        10.0, description="Seconds that a webhook has to take a message."
+    )
+    webhook_retry_seconds: Annotated[float, Field(gt=0, le=300)] = Field(
+        1.0, description="Seconds until a message is sent again; each time twice as many, 300 at most."
+    )
+    webhook_allow: Networks = Field(
+        (), description="Networks that webhooks may be in although they are refused otherwise: link-local, metadata."
+    )
     journal_batch: Count = Field(1000, description="Most events of one commit.")
     journal_queue: Count = Field(
         100000, description="Most changes that wait for a commit; one more is refused (500011)."

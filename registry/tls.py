@@ -7,13 +7,16 @@ been the same for a second; what cannot be used is refused as a whole, and the o
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import ssl
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import structlog
+from cryptography import x509
 
 _SETTLED_AFTER = 1.0
 _LOOK_EVERY = 0.5
@@ -38,6 +41,8 @@ class Certificates(ssl.SSLContext):
     _seen: tuple[object, ...]
     _seen_at: float
     _next_look: float
+    ends: float
+    """When the first certificate of the chain ends, in seconds since 1970; infinite where that cannot be read."""
 
     def __new__(cls, files: Files) -> Certificates:
         """Read the files. Raises `OSError`, which names the file and the setting."""
@@ -46,6 +51,7 @@ class Certificates(ssl.SSLContext):
         made._used = made._seen = _marks(files)
         made._seen_at = made._next_look = 0.0
         made._current = _context(files)
+        made.ends = _end_of(files.cert)
         return made
 
     def wrap_bio(self, *arguments: object, **options: object) -> ssl.SSLObject:
@@ -60,6 +66,7 @@ class Certificates(ssl.SSLContext):
         except OSError as error:
             log.error("tls.refused", error=str(error))  # noqa: TRY400  the text says it all
         else:
+            self.ends = _end_of(self._files.cert)
             log.info("tls.renewed", tls_cert=self._files.cert)
 
     def tick(self) -> None:
@@ -87,6 +94,14 @@ def _context(files: Files) -> ssl.SSLContext:
             context.load_verify_locations(files.client_ca)
         context.verify_mode = ssl.CERT_REQUIRED
     return context
+
+
+def _end_of(cert: str) -> float:
+    try:
+        chain = x509.load_pem_x509_certificates(Path(cert).read_bytes())
+    except (OSError, ValueError):
+        return math.inf
+    return min(one.not_valid_after_utc.timestamp() for one in chain)
 
 
 def _marks(files: Files) -> tuple[object, ...]:

@@ -34,6 +34,24 @@ def check_tenant(call: Call) -> None:
         check_project("Query", call.query.get(name) or "default")
 
 
+def number(call: Call, name: str, default: int) -> int:
+    """A query value that is a whole number; where it is missing, the default."""
+    text = call.query.get(name, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise invalid(f"{name}: a number is expected, not {text[:64]!r}")
+    return int(text)
+
+
+def number_within(call: Call, name: str, default: int, bounds: tuple[int, int]) -> int:
+    """As `number`, between two bounds."""
+    found, (least, most) = number(call, name, default), bounds
+    if not least <= found <= most:
+        raise invalid(f"{name}: at least {least} and at most {most}")
+    return found
+
+
 def comma_list(call: Call, name: str) -> list[str]:
     """The items of a comma-separated query value."""
     value = call.query.get(name, "")

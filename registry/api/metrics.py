@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import resource
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from registry.access.callers import REASONS
+from registry.alarms.rules import SEVERITIES
 from registry.api.call import Call, Reply
 from registry.api.connection import HotServer
 from registry.api.events import EventStreams
@@ -23,6 +25,7 @@ from registry.api.watch import Watchers
 from registry.catalog.records import Service
 from registry.catalog.services import DEFAULT_TENANT
 from registry.engine import Engine
+from registry.engine.webhooks import Webhooks
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 _MOST_DOMAINS = 100
@@ -40,6 +43,7 @@ class Sources:
     hot: HotPath
     server: HotServer
     live: LiveStreams
+    webhooks: Webhooks
 
 
 class Metrics(Collector):
@@ -108,6 +112,7 @@ class Metrics(Collector):
         yield from self._gauges()
         yield from self._counters()
         yield self._answers_of_hot_path()
+        yield from self._alarms()
 
     def _catalog(self) -> Iterable[Metric]:
         services = GaugeMetricFamily(
@@ -226,6 +231,23 @@ class Metrics(Collector):
             for reason in REASONS:
                 refusals.add_metric((outcome, reason), numbers[reason])
         yield refusals
+
+    def _alarms(self) -> Iterable[Metric]:
+        board, webhooks = self._sources.engine.alarming.board, self._sources.webhooks
+        raised = GaugeMetricFamily("waggle_alarms", "Alarms that are raised", labels=("severity",))
+        counts = collections.Counter(alarm.severity for alarm in board.everything())
+        for severity in SEVERITIES:
+            raised.add_metric((severity,), counts[severity])
+        messages = CounterMetricFamily("waggle_webhook_messages", "Messages to webhooks", labels=("outcome",))
+        for outcome, number in webhooks.counts.items():
+            messages.add_metric((outcome,), number)
+        return (
+            raised,
+            messages,
+            CounterMetricFamily("waggle_alarms_raised", "Alarms that were raised", board.raised_total),
+            CounterMetricFamily("waggle_alarms_refused", "Alarms above alarms_max", board.refused),
+            GaugeMetricFamily("waggle_webhook_waiting", "Messages that wait for a webhook", webhooks.waiting),
+        )
 
     def _answers_of_hot_path(self) -> Metric:
         family = CounterMetricFamily("waggle_hot_path_requests", "Requests answered by the hot path", labels=("api",))

@@ -13,12 +13,16 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
+from urllib.parse import unquote
 
 import structlog
 
 from governance.rules.objects.lane import LANE_HEADER
 from registry.access import PREFIXES as ACCESS_PREFIXES
 from registry.access import Access
+from registry.alarms import PREFIXES as ALARM_PREFIXES
+from registry.alarms import Alarming
+from registry.alarms import Bounds as AlarmBounds
 from registry.catalog import Catalog, Lapse, Limits
 from registry.catalog.leases import TICK, Lease
 from registry.catalog.services import DEFAULT_TENANT, SELF_NAME
@@ -28,6 +32,7 @@ from registry.engine.alarms import Alarms
 from registry.engine.committer import Committer
 from registry.engine.credentials import Credentials
 from registry.engine.followers import ReleaseFollower
+from registry.engine.presence import remember
 from registry.engine.rules import CheckedItems
 from registry.engine.stream import Stream
 from registry.errors import RegistryError
@@ -53,6 +58,11 @@ class Options:
     quota_roles: int = 100
     quota_lane_groups: int = 300
     config_check_values: bool = False
+    quota_alarm_rules: int = 200
+    quota_silences: int = 1000
+    quota_webhooks: int = 20
+    alarms_max: int = 1000
+    alarm_history: int = 1000
     monitor_seconds: int = 300
     monitor_instances: int = 20000
     monitor_interfaces: int = 100
@@ -67,6 +77,11 @@ def _bounds_of(options: Options) -> Bounds:
         options.monitor_interfaces,
         options.monitor_all_interfaces,
     )
+
+
+def _alarm_bounds_of(options: Options) -> AlarmBounds:
+    quotas = options.quota_alarm_rules, options.quota_silences, options.quota_webhooks
+    return AlarmBounds(*quotas, options.alarms_max, options.alarm_history)
 
 
 class Engine:
@@ -88,7 +103,8 @@ class Engine:
         self.checked_items = CheckedItems(4 * options.quota_config)
         self.journal = journal
         self.stream = Stream()
-        self.alarms = Alarms()
+        self.alarming = Alarming(self.ledger, _alarm_bounds_of(options), DEFAULT_TENANT)
+        self.alarms = Alarms(self.alarming, self.now)
         self.monitor = Monitor()
         self.dashboard = Dashboard(_bounds_of(options))
         self.told_calls = ToldCalls()
@@ -226,6 +242,7 @@ class Engine:
         async for batch in self.journal.read():
             for event in batch:
                 self._restore(event.revision, event.key, event.body)
+                self._remember(event.key, event.at)
                 self.committer.window.saw(event.revision)
             events += len(batch)
         self.fresh = not events
@@ -252,12 +269,23 @@ class Engine:
                 self.config.restore(revision, key, body)
             elif key.startswith(ACCESS_PREFIXES):
                 self.access.state.restore(revision, key, body)
+            elif key.startswith(ALARM_PREFIXES):
+                self.alarming.state.restore(revision, key, body)
             else:
                 self.catalog.restore(revision, key, body)
         except (ValueError, KeyError, TypeError) as error:
             raise JournalError(
                 f"the journal's event {revision} of {key} cannot be read ({error}); {_ADVICE}"
             ) from error
+
+    def _remember(self, key: str, at: int) -> None:
+        """Instances that are gone are missed by alarms: the journal knows when they were there."""
+        kind, domain, project, rest = key.split("/", 3)
+        if kind == "instance":
+            services = self.catalog.state.existing(f"{domain}/{project}").services
+            service = services.get(unquote(rest.partition("/")[0]))
+            if service is not None:
+                remember(self.alarming.population, service, at)
 
     def _restore_config(self) -> None:
         try:

@@ -1,43 +1,59 @@
-"""What is wrong with the engine right now. Protocol: Service Center section 11.2."""
+"""What the engine reports of itself, on the same board as the alarms that follow from rules. Protocol: Service Center section 11.2."""
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
 
-BACKEND = "BackendConnectionRefuse"
-INTERNAL = "InternalError"
-_MOST = 1000
-"""Alarms that are kept. Beyond them, one that is cleared goes first, else the oldest."""
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+
+from registry.alarms import Alarm, Alarming
+from registry.alarms.builtin import BACKEND, GRAY, INTERNAL
+from registry.alarms.measures import REPORTED, Source
+
+__all__ = ["BACKEND", "GRAY", "INTERNAL", "Alarms"]
 
 
 class Alarms:
-    """One alarm per id: activated with a detail, cleared, or forgotten."""
+    """One alarm per id: activated with a detail, cleared, or forgotten. Without a tenant it is about the engine."""
 
-    def __init__(self) -> None:
-        self._alarms: dict[str, tuple[str, str]] = {}
+    def __init__(self, alarming: Alarming, now: Callable[[], int]) -> None:
+        self._alarming = alarming
+        self._board = alarming.board
+        self._now = now
+        self._own = alarming.state.default_tenant
 
-    def activate(self, name: str, detail: str) -> None:
-        """Note that something is wrong."""
-        if name not in self._alarms and len(self._alarms) >= _MOST:
-            cleared = (other for other, (status, _) in self._alarms.items() if status == "CLEARED")
-            del self._alarms[next(cleared, next(iter(self._alarms)))]
-        self._alarms[name] = ("ACTIVATED", detail)
+    def activate(self, name: str, detail: str, tenant: str = "") -> None:
+        """Note that something is wrong. The id begins with the name of the built-in rule that says how severe it is."""
+        tenant, at = tenant or self._own, self._now()
+        rule = self._alarming.state.rules(tenant)[name.partition("/")[0]]
+        source = Source(*name.split("/")[3:6]) if rule.name == GRAY else Source()
+        self._board.report(
+            Alarm(tenant, name, rule.name, REPORTED, rule.severity, source, detail, value=1.0, threshold=0.0, since=at)
+        )
 
-    def clear(self, name: str) -> None:
+    def clear(self, name: str, tenant: str = "") -> None:
         """Note that it is right again. An alarm that was never raised is not listed."""
-        if name in self._alarms:
-            self._alarms[name] = ("CLEARED", self._alarms[name][1])
+        self._board.clear(tenant or self._own, name, self._now(), "it is right again")
 
-    def forget(self) -> None:
-        """Drop all alarms, active ones too."""
-        self._alarms.clear()
+    def forget(self, tenant: str = "") -> None:
+        """Drop all alarms of the engine and of a tenant, active ones too."""
+        for one in {self._own, tenant or self._own}:
+            self._board.forget(one)
 
-    def active(self, name: str) -> str | None:
+    def active(self, name: str, tenant: str = "") -> str | None:
         """The detail of an active alarm."""
-        status, detail = self._alarms.get(name, ("CLEARED", ""))
-        return detail if status == "ACTIVATED" else None
+        alarm = self._board.get(tenant or self._own, name)
+        return alarm.message if alarm is not None else None
 
-    def list(self) -> Sequence[Mapping[str, object]]:
-        """All alarms as they go over the wire."""
-        return [
-            {"status": status, "id": name, "fields": {"detail": detail}}
-            for name, (status, detail) in sorted(self._alarms.items())
-        ]
+    def list(self, tenant: str = "") -> Sequence[Mapping[str, object]]:
+        """The alarms of the engine and of a tenant as Service Center's API answers them, those that are over among them."""
+        shown: dict[str, Mapping[str, object]] = {}
+        for alarm in self._of({self._own, tenant or self._own}):
+            status = "CLEARED" if alarm.cleared else "ACTIVATED"
+            row = {"status": status, "id": alarm.alarm_id, "fields": {"detail": alarm.message}}
+            shown.setdefault(alarm.alarm_id, row)
+        return [shown[name] for name in sorted(shown)]
+
+    def _of(self, tenants: set[str]) -> Iterator[Alarm]:
+        """Those that are raised, then those that are over, the newest first."""
+        raised = (alarm for tenant in tenants for alarm in self._board.active(tenant))
+        return chain(raised, (alarm for tenant in tenants for alarm in self._board.history(tenant)))

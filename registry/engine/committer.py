@@ -50,7 +50,7 @@ class Committer:
         self._alarms = alarms
         self._publish = publish
         self._batch = batch
-        self._limit = queue
+        self.limit = queue
         self.window = Window(history)
         self._queue: deque[Group] = deque()
         self._wake = asyncio.Event()
@@ -81,7 +81,7 @@ class Committer:
             raise RegistryError(500011, "the engine is stopping")
         if self.failing:
             raise RegistryError(500011, "the journal cannot store changes at the moment")
-        if self.waiting + number > self._limit:
+        if self.waiting + number > self.limit:
             raise RegistryError(500011, "too many changes are waiting")
 
     @property

@@ -15,6 +15,7 @@ from registry.catalog.records import ProviderKey, Service
 from registry.config.objects import Expected
 from registry.config.records import KeyValue, id_of
 from registry.engine import Engine
+from registry.engine.alarms import GRAY as GRAY_RELEASE
 from registry.engine.versions import running, versions_up
 from registry.errors import ConfigError, Refusal
 from registry.ledger import Change
@@ -130,27 +131,27 @@ class Judge:
         log.warning(
             "gray.rolled_back", service=release.service, app=release.app, version=release.version, reason=reason
         )
-        engine.alarms.activate(_alarm(case.item), reason)
+        engine.alarms.activate(_alarm(case.item), reason, tenant)
         service = engine.catalog.state.existing(tenant).by_name.get(case.key, {}).get(release.version)
         engine.stream.note(engine.now(), "gray.ROLLBACK", tenant, service, key=case.item.draft.key, reason=reason)
 
     def _tell_hindered(self, case: _Case, reason: str, hindrance: str) -> None:
         """Once, until the release is changed: the bound stays broken, and each report finds that anew."""
         alarm, release = _alarm(case.item), case.release
-        if self._engine.alarms.active(alarm) is None:
+        if self._engine.alarms.active(alarm, case.item.tenant) is None:
             facts = {"service": release.service, "app": release.app, "version": release.version}
             log.error("gray.not_rolled_back", **facts, reason=reason, error=hindrance)
-        self._engine.alarms.activate(alarm, f"{reason}, and it cannot be rolled back: {hindrance}")
+        self._engine.alarms.activate(alarm, f"{reason}, and it cannot be rolled back: {hindrance}", case.item.tenant)
 
     def _changed(self, changes: Sequence[Change]) -> None:
         """Whoever changes or ends a release knows why it was rolled back: the alarm is over."""
         for change in changes:
             record = change.record
             if isinstance(record, KeyValue) and record.draft.key.startswith(GRAY.begin) and change.author != AUTHOR:
-                self._engine.alarms.clear(_alarm(record))
+                self._engine.alarms.clear(_alarm(record), record.tenant)
 
 
 def _alarm(item: KeyValue) -> str:
     """The id of the alarm of a release."""
     environment, app = (item.draft.labels.get(name, "") for name in ("environment", "app"))
-    return f"GrayRelease/{item.tenant}/{environment}/{app}/{item.draft.key.removeprefix(GRAY.begin)}"
+    return f"{GRAY_RELEASE}/{item.tenant}/{environment}/{app}/{item.draft.key.removeprefix(GRAY.begin)}"

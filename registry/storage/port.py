@@ -23,7 +23,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-HISTORIC = ("config/", "release/")
+HISTORIC = ("config/", "release/", "alarm-rule/")
 """How the keys begin whose history is kept."""
 HISTORY_KEPT = 100
 """The most events of one such key that compaction keeps."""

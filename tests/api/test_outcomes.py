@@ -68,7 +68,7 @@ class Consumer:
 
     async def alarms(self) -> dict[str, tuple[str, str]]:
         """Status and detail of the alarms of this project's releases, by service."""
-        async with self.session.get(f"{self.url}/v4/default/admin/alarms") as answer:
+        async with self.session.get(f"{self.url}/v4/{self.gray.project}/admin/alarms") as answer:
             rows = (await answer.json()).get("alarms", [])
         begin = f"GrayRelease/default/{self.gray.project}//mall/"
         return {

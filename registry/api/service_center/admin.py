@@ -51,13 +51,13 @@ def version_facts() -> Mapping[str, str]:
 
 async def alarms(call: Call) -> Reply:
     """GET admin/alarms."""
-    found = call.engine.alarms.list()
+    found = call.engine.alarms.list(call.tenant)
     return json_reply({"alarms": found} if found else {})
 
 
 async def forget_alarms(call: Call) -> Reply:
     """DELETE admin/alarms."""
-    call.engine.alarms.forget()
+    call.engine.alarms.forget(call.tenant)
     return EMPTY
 
 

@@ -13,7 +13,6 @@ from registry.catalog import Limits
 from registry.catalog.records import Service
 from registry.config.objects import Expected
 from registry.engine import Engine
-from registry.engine.alarms import Alarms
 from registry.engine.judge import Judge
 from registry.monitor import Outcome
 from tests.engine import eventually
@@ -83,7 +82,7 @@ async def test_while_the_store_fails_it_stays_and_the_next_report_rolls_it_back(
         world.journal.full = True
         assert await world.tell(10) == []
         assert world.state == ("running", "")
-        assert "and it cannot be rolled back: " in str(world.engine.alarms.active(ALARM))
+        assert "and it cannot be rolled back: " in str(world.engine.alarms.active(ALARM, TENANT))
         world.journal.full = False
 
         async def back() -> bool:
@@ -92,7 +91,7 @@ async def test_while_the_store_fails_it_stays_and_the_next_report_rolls_it_back(
         await eventually(back)
         state, reason = world.state
         assert state == "rolled-back"
-        assert world.engine.alarms.active(ALARM) == reason
+        assert world.engine.alarms.active(ALARM, TENANT) == reason
         assert world.engine.rollbacks == 1
 
 
@@ -120,16 +119,3 @@ async def test_a_release_that_is_changed_while_it_is_judged_is_left_to_who_chang
         await world.write(replace(RELEASE, share=10))
         assert world.judge._roll_back(case, "too late") is False
         assert world.state == ("running", "")
-
-
-def test_alarms_are_bounded_and_those_that_are_over_go_first() -> None:
-    alarms = Alarms()
-    for number in range(1000):
-        alarms.activate(str(number), "wrong")
-    alarms.clear("500")
-    alarms.activate("one more", "wrong")
-    names = {row["id"] for row in alarms.list()}
-    assert len(names) == 1000
-    assert "500" not in names
-    alarms.activate("and one", "wrong")
-    assert "0" not in {row["id"] for row in alarms.list()}, "the oldest, where all are active"
