@@ -213,7 +213,9 @@ def _body(call: Call) -> Mapping[str, object]:
 
 
 def _listed(body: Mapping[str, object], name: str) -> Sequence[Mapping[str, object]]:
-    found = body.get(name) or []
+    found = body.get(name)
+    if found is None:
+        return []
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise ConfigError(400001, f"{name}: a list of objects is expected")
     return found
