@@ -40,6 +40,7 @@ from registry.api.objects import object_routes
 from registry.api.objects.swimlanes import swimlane_routes
 from registry.api.operations import operation_routes, read_by
 from registry.api.outcomes import outcome_routes
+from registry.api.prometheus import prometheus_routes
 from registry.api.service_center import ROUTES
 from registry.api.watch import Watchers
 from registry.catalog import Limits
@@ -159,6 +160,7 @@ class Server:
             *access_routes(SigningIn(settings.token_rate, settings.trusted_proxies)),
             *outcome_routes(Judge(self.engine), self.reporting),
             *monitor_routes(self.reporting, self.live, kept=settings.monitor_seconds, access=settings.monitor_access),
+            *prometheus_routes(),
         )
 
     def _readings(self) -> Readings:

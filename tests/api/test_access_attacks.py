@@ -39,8 +39,10 @@ PUBLIC = {
     "GET /version",
     "GET /waggle/v1/access",
     "PUT /waggle/v1/access",
+    "POST /waggle/v1/access/oauth2/token",
 }
-"""All that asks nobody for a token, signing in aside. The last two: the mode, and its switch, whose handler asks for root's password."""
+"""All that asks nobody for a token; `/v4/token` says 401 to an empty password. The last three: the mode, its switch, whose handler asks for
+root's password, and signing in by a form, which tells what is no form."""
 Headers = Mapping[str, str]
 
 

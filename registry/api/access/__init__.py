@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable, Sequence
 
-from registry.api.access import accounts, roles, switch
+from registry.api.access import accounts, client_credentials, roles, switch
 from registry.api.access.readiness import readiness
 from registry.api.access.shapes import ACCOUNT, ACCOUNTS, CHANGED_ACCOUNT, CHANGED_ROLE, PASSWORD, ROLE, SIGN_IN, SWITCH
 from registry.api.access.signing_in import SigningIn
@@ -112,6 +112,14 @@ def _own_routes(signing_in: SigningIn) -> Sequence[Route]:
             needs_access=False,
         ),
         _row("POST", f"{_OWN}/keys/rotate", switch.rotate, "access", tenancy=own),
+        _row(
+            "POST",
+            f"{_OWN}/oauth2/token",
+            _with(client_credentials.issue, signing_in),
+            "public",
+            failures={**_RATE, 400: "Not the form that is expected: see error and error_description"},
+            tenancy=own,
+        ),
     )
 
 

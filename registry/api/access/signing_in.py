@@ -31,8 +31,11 @@ class SigningIn:
         given = read(SIGN_IN, call.body)
         seconds = _lifetime(str(given.get("tokenExpirationTime", "")))
         name, password = str(given.get("name", "")), str(given.get("password", ""))
-        origin = self.admitted(call)
-        return json_reply({"token": await call.engine.credentials.sign_in(name, password, origin, seconds)})
+        return json_reply({"token": await self.sign_in(call, name, password, seconds)})
+
+    async def sign_in(self, call: Call, name: str, password: str, seconds: int) -> str:
+        """A token of so many seconds. Raises what `prove` does."""
+        return await call.engine.credentials.sign_in(name, password, self.admitted(call), seconds)
 
     async def prove(self, call: Call, name: str, password: str) -> None:
         """Check a password that came with another request. Raises 429001, 403201, 401202 or 401302."""

@@ -183,6 +183,7 @@ _IN_BODIES: Mapping[str, _Found] = {
     "kie.delete_many": _of_items,
     "kie.upload": _of_upload,
     "config.put": _of_own_items,
+    "config.check": _of_own_items,
     "items.write_items": _of_dimension,
     "items.delete_items": _of_dimension,
 }
@@ -191,6 +192,7 @@ _OF: Mapping[str, _Found] = {
     "services.list_all": _none,
     "govern.details": _none,
     "govern.apps": _none,
+    "prometheus.targets": _none,
     **{f"monitor.{name}": _none for name in ("services", "instances", "interfaces", "series", "calls")},
     "services.exists": _of_existence,
     "discovery.find": _of_find,
@@ -204,10 +206,13 @@ _OF: Mapping[str, _Found] = {
     "push.listen": _of_dimension,
     "members.members": _none,
     "config.preview": _of_client,
+    "config.tree": _none,
+    "config.listeners": _none,
     **{
         f"config.{name}": _of_labels
         for name in (
             "find_all",
+            "readers",
             "delete",
             "get_one",
             "history",

@@ -39,6 +39,7 @@ PUBLIC = {
     ("GET", "/openapi.json"),
     ("POST", "/v4/token"),
     ("GET", "/waggle/v1/access"),
+    ("POST", "/waggle/v1/access/oauth2/token"),
     ("PUT", "/waggle/v1/access"),
 }
 """What anybody may ask for. The last one looks at passwords and tokens itself."""
