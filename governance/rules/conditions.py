@@ -11,10 +11,11 @@ from typing import TypeAlias
 
 from ruamel.yaml.nodes import Node
 
+from governance.rules.asks import Asking, Asks, Sort, asking
 from governance.rules.joining import all_of
 from governance.rules.pattern import RegexError
 from governance.rules.problems import Code, Notes, Path
-from governance.rules.reading import Reader, flag, mapping_of, text
+from governance.rules.reading import flag, mapping_of, text
 from governance.rules.regex import Regex
 from governance.rules.yaml_nodes import is_null
 
@@ -156,9 +157,10 @@ def _fitting(pattern: str) -> Test:
         return _never
 
 
-def condition(known: Collection[Operator], *, folding: bool = False) -> Reader:
+def condition(known: Collection[Operator], *, folding: bool = False) -> Asking[Condition]:
     """Reads a condition that may have some operators, and `caseInsensitive` where `folding`."""
 
+    @asking(Asks(Sort.CONDITION, words=(*known, *(["caseInsensitive"] if folding else []))))
     def read(node: Node, notes: Notes, path: Path) -> Condition | None:
         if is_null(node):
             return _empty(notes, path)

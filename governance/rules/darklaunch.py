@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from ruamel.yaml.nodes import Node
 
 from governance.rules.problems import Code, Notes, Path
-from governance.rules.reading import by, choice, flag, list_of, read_record, some_text
+from governance.rules.reading import by, choice, flag, list_of, read_record, record_of, some_text
 
 _OPERATORS = (">=", "<=", "!=", "=", ">", "<", "~")
 _NUMBER = re.compile(r"[-+]?[0-9]{1,300}(?:\.[0-9]{1,300})?")
@@ -121,10 +121,12 @@ def _comparison(text: str) -> Comparison:
 class DarkItem:
     """A group of instances, and who goes to it: an expression, or a share in percent."""
 
-    group_name: str = field(metadata=by(some_text))
-    group_condition: str = field(metadata=by(some_text))
-    policy_condition: str = field(metadata=by(some_text))
-    case_insensitive: bool = field(default=False, metadata=by(flag))
+    group_name: str = field(metadata=by(some_text, "for people"))
+    group_condition: str = field(metadata=by(some_text, "expression on version and properties: which instances"))
+    policy_condition: str = field(
+        metadata=by(some_text, "expression on parameters and context, or percent: which requests")
+    )
+    case_insensitive: bool = field(default=False, metadata=by(flag, "upper and lower case are the same"))
 
     @cached_property
     def instances(self) -> Expression:
@@ -137,17 +139,15 @@ class DarkItem:
         return parse_expression(self.policy_condition)
 
 
-def _item(node: Node, notes: Notes, path: Path) -> DarkItem | None:
-    return read_record(DarkItem, node, notes, path)
-
-
 @dataclass(frozen=True, slots=True)
 class DarkLaunch:
     """A callee's groups. Instances of none are the default group, and requests that are for none go there."""
 
     service: str
-    policy_type: str = field(metadata=by(choice("RULE", "RATE")))
-    rule_items: tuple[DarkItem, ...] = field(metadata=by(list_of(_item, empty=False)))
+    policy_type: str = field(metadata=by(choice("RULE", "RATE"), "by expression, or by share"))
+    rule_items: tuple[DarkItem, ...] = field(
+        metadata=by(list_of(record_of(DarkItem), empty=False), "groups of instances")
+    )
 
     def group_of_rate(self, chance: int) -> str | None:
         """The group for a random number from 0 to 99; None is the default group."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from governance.rules.conditions import GO_ONLY, Condition, Operator, condition
 from governance.rules.marker import methods
-from governance.rules.reading import by, choice, list_of, mapping_by, read_record, text
+from governance.rules.reading import by, choice, list_of, mapping_by, record_of, text
 
 OPERATORS = (Operator.EXACT, Operator.CONTAINS, Operator.REGEX, *GO_ONLY)
 """Those that go-chassis knows in a marker."""
@@ -18,11 +18,18 @@ _CONDITION = condition(OPERATORS)
 class MarkerMatch:
     """What a request must have: each of the headers, one of the methods, and, of the operators on the path, one."""
 
-    name: str = field(default="", metadata=by(text))
-    api_path: Condition | None = field(default=None, metadata=by(_CONDITION))
-    method: tuple[str, ...] = field(default=(), metadata=by(methods))
-    headers: Mapping[str, Condition] = field(default_factory=dict, metadata=by(mapping_by(_CONDITION)))
-    traffic_mark_policy: str = field(default="perService", metadata=by(choice("once", "perService")))
+    name: str = field(default="", metadata=by(text, "for people"))
+    api_path: Condition | None = field(
+        default=None, metadata=by(_CONDITION, "operators on the path; one of them is enough")
+    )
+    method: tuple[str, ...] = field(default=(), metadata=by(methods, "one of these, in upper case"))
+    headers: Mapping[str, Condition] = field(
+        default_factory=dict, metadata=by(mapping_by(_CONDITION), "operators for each header; all must hold")
+    )
+    traffic_mark_policy: str = field(
+        default="perService",
+        metadata=by(choice("once", "perService"), "once: the services behind this one keep the mark"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,5 +38,8 @@ class Marker:
 
     name: str
     matches: tuple[MarkerMatch, ...] = field(
-        metadata=by(list_of(lambda node, notes, path: read_record(MarkerMatch, node, notes, path), empty=False))
+        metadata=by(
+            list_of(record_of(MarkerMatch), empty=False),
+            "a request is marked when one of these is for it",
+        )
     )

@@ -141,9 +141,19 @@ def _ending(rest: str, known: Iterable[str]) -> str | None:
     return max((name for name in known if rest == name or rest.endswith(f".{name}")), key=len, default=None)
 
 
+def asked_by(key: LegacyKey) -> tuple[Reader, Value | None] | None:
+    """What the value of a key must be, and what it is where no key says it; None where the key is in error."""
+    found = _scope_and_property(key)
+    return (key.known[found[1]].reader, key.known[found[1]].default) if found is not None else None
+
+
+def _scope_and_property(key: LegacyKey) -> tuple[str, str] | None:
+    return _qps_parts(key) if key.namespace == "flowcontrol" else _parts(key)
+
+
 def read_legacy(key: LegacyKey, value: str, notes: Notes) -> Setting | None:
     """Read a value; None where the key or the value is in error."""
-    found = _qps_parts(key) if key.namespace == "flowcontrol" else _parts(key)
+    found = _scope_and_property(key)
     if found is None:
         near = difflib.get_close_matches(key.rest.rpartition(".")[2][:100], [*key.known], 1, 0.5)
         notes.error((), Code.KEY, "the key ends in nothing that is known", f"write {' or '.join(near or key.known)}")

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from ruamel.yaml.nodes import Node
 
+from governance.rules.asks import Asks, Sort, asking
 from governance.rules.conditions import MARKER, Condition, condition
 from governance.rules.joining import all_of, any_of
 from governance.rules.problems import Code, Notes, Path
@@ -51,10 +52,11 @@ RequestTest: TypeAlias = Callable[[Request], bool]
 class CustomMatcher:
     """A class of Java that decides; without its name or without parameters it lets everything pass."""
 
-    custom_matcher_handler: str = field(default="", metadata=by(text))
-    custom_matcher_parameters: str = field(default="", metadata=by(text))
+    custom_matcher_handler: str = field(default="", metadata=by(text, "the class"))
+    custom_matcher_parameters: str = field(default="", metadata=by(text, "what it is given"))
 
 
+@asking(Asks(Sort.RECORD, record=CustomMatcher))
 def _custom(node: Node, notes: Notes, path: Path) -> CustomMatcher | None:
     found = read_record(CustomMatcher, node, notes, path)
     if found is not None and found.custom_matcher_handler and found.custom_matcher_parameters:
@@ -66,6 +68,7 @@ def _custom(node: Node, notes: Notes, path: Path) -> CustomMatcher | None:
     return found
 
 
+@asking(Asks(Sort.LIST, inner=Asks(Sort.CHOICE, words=METHODS)))
 def methods(node: Node, notes: Notes, path: Path) -> tuple[str, ...] | None:
     """Verbs of HTTP; the comparison heeds their case."""
     found: tuple[str, ...] | None = list_of(text)(node, notes, path)
@@ -87,13 +90,27 @@ def methods(node: Node, notes: Notes, path: Path) -> tuple[str, ...] | None:
 class Match:
     """Conditions that must all hold; what is None is not asked for."""
 
-    name: str = field(default="", metadata=by(text))
-    api_path: Condition | None = field(default=None, metadata=by(CONDITION))
-    method: tuple[str, ...] | None = field(default=None, metadata=by(methods))
-    headers: Mapping[str, Condition] = field(default_factory=dict, metadata=by(mapping_by(CONDITION)))
-    queries: Mapping[str, Condition] = field(default_factory=dict, metadata=by(mapping_by(CONDITION)))
-    service_name: str | None = field(default=None, metadata=by(text))
-    custom_matcher: CustomMatcher | None = field(default=None, metadata=by(_custom))
+    name: str = field(default="", metadata=by(text, "for people"))
+    api_path: Condition | None = field(default=None, metadata=by(CONDITION, "operators on the path"))
+    method: tuple[str, ...] | None = field(default=None, metadata=by(methods, "one of these, in upper case"))
+    headers: Mapping[str, Condition] = field(
+        default_factory=dict, metadata=by(mapping_by(CONDITION), "operators for each header; names in any case")
+    )
+    queries: Mapping[str, Condition] = field(
+        default_factory=dict,
+        metadata=by(
+            mapping_by(CONDITION), "operators for each parameter of the query; Java Chassis 3 alone looks at them"
+        ),
+    )
+    service_name: str | None = field(
+        default=None,
+        metadata=by(
+            text, "the callee; at a provider in Python or of Spring Cloud Huawei (webmvc) the caller, at others nobody"
+        ),
+    )
+    custom_matcher: CustomMatcher | None = field(
+        default=None, metadata=by(_custom, "a class of Java: customMatcherHandler, customMatcherParameters")
+    )
 
     @cached_property
     def holds(self) -> RequestTest:
@@ -102,6 +119,7 @@ class Match:
         return all_of([*tests_without_headers(self), *of_headers])
 
 
+@asking(Asks(Sort.RECORD, record=Match))
 def match(node: Node, notes: Notes, path: Path) -> Match | None:
     """Reads one item of `matches`."""
     return read_record(Match, node, notes, path)
@@ -112,9 +130,19 @@ class MatchGroup:
     """A request is of the group when one of its matches holds. `alias` is what Service Center's API calls it, for people."""
 
     name: str
-    matches: tuple[Match, ...] = field(metadata=by(list_of(match, empty=False)))
-    services: str = field(default="", metadata=by(text))
-    alias: str = field(default="", metadata=by(text))
+    matches: tuple[Match, ...] = field(
+        metadata=by(list_of(match, empty=False), "a request is of the group when one of these holds")
+    )
+    services: str = field(
+        default="",
+        metadata=by(
+            text,
+            "which services obey: name or name:version, with commas and without blanks; everyone where it is empty",
+        ),
+    )
+    alias: str = field(
+        default="", metadata=by(text, "for people; the API of Service Center gives the name where there is none")
+    )
 
     @cached_property
     def holds(self) -> RequestTest:

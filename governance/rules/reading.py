@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from governance.rules.asks import Asking, Asks, Sort, asking, asks_of
 from governance.rules.durations import parse_duration
 from governance.rules.problems import Code, Notes, Path
 from governance.rules.scalars import Kind, scalar_of
@@ -34,9 +35,9 @@ def camel(name: str) -> str:
     return first + "".join(part.capitalize() for part in rest)
 
 
-def by(reader: Reader) -> Mapping[str, Reader]:
-    """The metadata of a field that is read by a reader."""
-    return {"reader": reader}
+def by(reader: Reader, about: str = "") -> Mapping[str, Any]:
+    """The metadata of a field that is read by a reader; `about` says to people what it is."""
+    return {"reader": reader, "about": about}
 
 
 def readers_of(record: type) -> Mapping[str, tuple[str, Reader]]:
@@ -66,6 +67,16 @@ def read_record(record: type[Record], node: Node, notes: Notes, path: Path, **gi
         notes.error(path, Code.MISSING, f"{camel(attribute)} is missing", f"add {camel(attribute)}")
         whole = False
     return record(**given, **values) if whole else None
+
+
+def record_of(record: type[Record]) -> Asking[Record]:
+    """Reads records of a type."""
+
+    @asking(Asks(Sort.RECORD, record=record))
+    def read(node: Node, notes: Notes, path: Path) -> Record | None:
+        return read_record(record, node, notes, path)
+
+    return read
 
 
 def _missing(record: type, values: Collection[str], given: Collection[str]) -> list[str]:
@@ -135,9 +146,10 @@ def items_of(node: Node, notes: Notes, path: Path) -> Sequence[Node] | None:
     return list(node.value)
 
 
-def list_of(reader: Reader, *, empty: bool = True) -> Reader:
+def list_of(reader: Reader, *, empty: bool = True) -> Asking[tuple[Any, ...]]:
     """A tuple of what a reader makes of each item."""
 
+    @asking(Asks(Sort.LIST, inner=asks_of(reader)))
     def read(node: Node, notes: Notes, path: Path) -> tuple[Any, ...] | None:
         items = items_of(node, notes, path)
         if items is None:
@@ -151,9 +163,10 @@ def list_of(reader: Reader, *, empty: bool = True) -> Reader:
     return read
 
 
-def mapping_by(reader: Reader, *, empty: bool = True) -> Reader:
+def mapping_by(reader: Reader, *, empty: bool = True) -> Asking[dict[str, Any]]:
     """A mapping from names to what a reader makes of each value."""
 
+    @asking(Asks(Sort.MAPPING, inner=asks_of(reader)))
     def read(node: Node, notes: Notes, path: Path) -> dict[str, Any] | None:
         entries = mapping_of(node, notes, path)
         if entries is None:
@@ -167,6 +180,7 @@ def mapping_by(reader: Reader, *, empty: bool = True) -> Reader:
     return read
 
 
+@asking(Asks(Sort.TEXT))
 def text(node: Node, notes: Notes, path: Path) -> str | None:
     """A scalar as it is written; nothing is the empty text."""
     if not isinstance(node, ScalarNode):
@@ -176,6 +190,7 @@ def text(node: Node, notes: Notes, path: Path) -> str | None:
     return "" if is_null(node) else str(node.value)
 
 
+@asking(Asks(Sort.TEXT, least=1))
 def some_text(node: Node, notes: Notes, path: Path) -> str | None:
     """A text that is not empty."""
     found = text(node, notes, path)
@@ -185,9 +200,10 @@ def some_text(node: Node, notes: Notes, path: Path) -> str | None:
     return found
 
 
-def whole(least: int, most: int = 2**31 - 1) -> Reader:
+def whole(least: int, most: int = 2**31 - 1) -> Asking[int]:
     """A whole number within bounds."""
 
+    @asking(Asks(Sort.WHOLE, least, most))
     def read(node: Node, notes: Notes, path: Path) -> int | None:
         found = _number(node, notes, path, (Kind.INT,), "a whole number")
         return None if found is None else _bounded(int(found), least, most, notes, path)
@@ -195,9 +211,10 @@ def whole(least: int, most: int = 2**31 - 1) -> Reader:
     return read
 
 
-def number(above: float, most: float = math.inf) -> Reader:
+def number(above: float, most: float = math.inf) -> Asking[float]:
     """A number above one bound and not above another."""
 
+    @asking(Asks(Sort.NUMBER, above, most, above=True))
     def read(node: Node, notes: Notes, path: Path) -> float | None:
         found = _number(node, notes, path, (Kind.INT, Kind.FLOAT), "a number")
         value = None if found is None else float(found)
@@ -231,9 +248,10 @@ def _bounded(value: int, least: int, most: int, notes: Notes, path: Path) -> int
     return None
 
 
-def unless_empty(reader: Reader) -> Reader:
+def unless_empty(reader: Reader) -> Asking[object]:
     """The same, where an empty text means the default, as it does for Java."""
 
+    @asking(asks_of(reader))
     def read(node: Node, notes: Notes, path: Path) -> object:
         if not isinstance(node, ScalarNode) or node.value:
             return reader(node, notes, path)
@@ -245,9 +263,10 @@ def unless_empty(reader: Reader) -> Reader:
     return read
 
 
-def duration(least: int) -> Reader:
+def duration(least: int) -> Asking[int]:
     """A duration in milliseconds, not below a bound."""
 
+    @asking(Asks(Sort.DURATION, least))
     def read(node: Node, notes: Notes, path: Path) -> int | None:
         written = text(node, notes, path)
         if written is None:
@@ -262,6 +281,7 @@ def duration(least: int) -> Reader:
     return read
 
 
+@asking(Asks(Sort.FLAG))
 def flag(node: Node, notes: Notes, path: Path) -> bool | None:
     """True or false, in any of YAML's words for them."""
     written = text(node, notes, path)
@@ -274,10 +294,11 @@ def flag(node: Node, notes: Notes, path: Path) -> bool | None:
     return None
 
 
-def choice(*known: str, fold: bool = False) -> Reader:
+def choice(*known: str, fold: bool = False) -> Asking[str]:
     """One of some words; `fold` where upper and lower case are the same."""
     spelled = {(word.casefold() if fold else word): word for word in known}
 
+    @asking(Asks(Sort.CHOICE, words=known))
     def read(node: Node, notes: Notes, path: Path) -> str | None:
         written = text(node, notes, path)
         if written is None:
@@ -291,6 +312,7 @@ def choice(*known: str, fold: bool = False) -> Reader:
     return read
 
 
+@asking(Asks(Sort.STATUS))
 def status(node: Node, notes: Notes, path: Path) -> str | None:
     """A status of HTTP; x stands for any digit."""
     written = text(node, notes, path)

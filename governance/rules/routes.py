@@ -20,7 +20,7 @@ from governance.rules.marker import (
     tests_without_headers,
 )
 from governance.rules.problems import Code, Notes, Path
-from governance.rules.reading import by, flag, list_of, mapping_by, read_record, some_text, text, whole
+from governance.rules.reading import by, flag, list_of, mapping_by, record_of, some_text, text, whole
 
 _CONDITION = condition([*Operator], folding=True)
 _CONDITIONS = mapping_by(_CONDITION)
@@ -30,13 +30,22 @@ _CONDITIONS = mapping_by(_CONDITION)
 class RouteMatch(Match):
     """What a route rule may ask for. `refer`, `source` and `source_tags` are go-chassis's; `refer` names a marker that alone counts."""
 
-    api_path: Condition | None = field(default=None, metadata=by(_CONDITION))
-    headers: Mapping[str, Condition] = field(default_factory=dict, metadata=by(_CONDITIONS))
-    queries: Mapping[str, Condition] = field(default_factory=dict, metadata=by(_CONDITIONS))
-    http_headers: Mapping[str, Condition] = field(default_factory=dict, metadata=by(_CONDITIONS))
-    source: str = field(default="", metadata=by(text))
-    source_tags: Mapping[str, str] = field(default_factory=dict, metadata=by(mapping_by(text)))
-    refer: str = field(default="", metadata=by(text))
+    api_path: Condition | None = field(default=None, metadata=by(_CONDITION, "operators on the path"))
+    headers: Mapping[str, Condition] = field(
+        default_factory=dict, metadata=by(_CONDITIONS, "operators for each header; names in any case")
+    )
+    queries: Mapping[str, Condition] = field(
+        default_factory=dict,
+        metadata=by(_CONDITIONS, "operators for each parameter of the query; Java Chassis 3 alone looks at them"),
+    )
+    http_headers: Mapping[str, Condition] = field(
+        default_factory=dict, metadata=by(_CONDITIONS, "go-chassis alone: operators for each header")
+    )
+    source: str = field(default="", metadata=by(text, "go-chassis alone: the name of the caller"))
+    source_tags: Mapping[str, str] = field(
+        default_factory=dict, metadata=by(mapping_by(text), "go-chassis alone: properties of the caller")
+    )
+    refer: str = field(default="", metadata=by(text, "go-chassis alone: a marker, which alone counts then"))
 
     @cached_property
     def holds(self) -> RequestTest:
@@ -58,27 +67,33 @@ def _source_tests(match: RouteMatch) -> Iterator[RequestTest]:
 class RouteItem:
     """A share of the requests, in percent, and the tags of the instances that get it."""
 
-    weight: int = field(metadata=by(whole(0)))
-    tags: Mapping[str, str] = field(metadata=by(mapping_by(some_text, empty=False)))
+    weight: int = field(metadata=by(whole(0), "percent of the requests"))
+    tags: Mapping[str, str] = field(
+        metadata=by(mapping_by(some_text, empty=False), "of the instances that get them: version, or properties")
+    )
 
 
-def _match(node: Node, notes: Notes, path: Path) -> RouteMatch | None:
-    return read_record(RouteMatch, node, notes, path)
-
-
-def _item(node: Node, notes: Notes, path: Path) -> RouteItem | None:
-    return read_record(RouteItem, node, notes, path)
+_ITEMS = record_of(RouteItem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteRule:
     """Of the rules of a callee, the first by precedence, the highest first, whose match holds is the only one that counts."""
 
-    precedence: int | None = field(default=None, metadata=by(whole(-(2**31))))
-    match: RouteMatch | None = field(default=None, metadata=by(_match))
-    route: tuple[RouteItem, ...] = field(metadata=by(list_of(_item, empty=False)))
-    fallback: tuple[RouteItem, ...] = field(default=(), metadata=by(list_of(_item)))
-    empty_protection: bool = field(default=True, metadata=by(flag))
+    precedence: int | None = field(default=None, metadata=by(whole(-(2**31)), "the highest is tried first"))
+    match: RouteMatch | None = field(
+        default=None,
+        metadata=by(
+            record_of(RouteMatch), "as an item of the marker, or of go-chassis: refer, source, sourceTags, httpHeaders"
+        ),
+    )
+    route: tuple[RouteItem, ...] = field(
+        metadata=by(list_of(_ITEMS, empty=False), "items of weight, in percent, and tags")
+    )
+    fallback: tuple[RouteItem, ...] = field(
+        default=(), metadata=by(list_of(_ITEMS), "where the drawn item has no instance")
+    )
+    empty_protection: bool = field(default=True, metadata=by(flag, "nobody else is there: all instances, or none"))
 
 
 @dataclass(frozen=True)
@@ -96,7 +111,7 @@ class RouteRules:
 
 def read_routes(service: str | None, node: Node, notes: Notes) -> RouteRules | None:
     """The rules of a node; None where something is in error."""
-    found = list_of(lambda item, inner, path: read_record(RouteRule, item, inner, path), empty=False)(node, notes, ())
+    found = list_of(record_of(RouteRule), empty=False)(node, notes, ())
     if found is None:
         return None
     rules = RouteRules(service, found)

@@ -13,23 +13,21 @@ from governance.rules.distribution import Outcome
 from governance.rules.explain import Considered, Routing, Side, explain_consumer, explain_provider
 from governance.rules.marker import Request
 from registry.api.call import Call, Reply, Route, Tenancy, json_reply
+from registry.api.checking import checking_routes
 from registry.api.checks import check_tenant
 from registry.api.config.problems import shown as shown_problem
+from registry.api.drafts import DRAFTS, FEW, draft_of, drafts_in, texts_of
 from registry.api.kie.bodies import in_our_words
 from registry.api.shapes import Kind, Member, Rule, Shape, read, validate
 from registry.config.clients import Kind as ClientKind
 from registry.config.preview import Caution
-from registry.config.records import Draft, KeyValue
+from registry.config.records import KeyValue
 from registry.config.rules import check_query
 from registry.engine.explaining import Gathered, Question, Reader, gather
 from registry.engine.rules import TaggedInstance
 from registry.errors import ConfigError, Refusal
 
 _NAME = Rule(1, 160)
-_FEW = (0, 100)
-_DRAFT = Shape(
-    "Draft", (Member("key", rule=Rule(1, 2048)), Member("value"), Member("value_type"), Member("labels", Kind.MAP))
-)
 EXPLAIN = Shape(
     "Explain",
     (
@@ -44,9 +42,9 @@ EXPLAIN = Shape(
         Member("operation"),
         Member("path", default="/"),
         Member("method", default="GET"),
-        Member("headers", Kind.MAP, items=_FEW),
-        Member("queries", Kind.MAP, items=_FEW),
-        Member("drafts", Kind.OBJECTS, shape=_DRAFT, items=_FEW),
+        Member("headers", Kind.MAP, items=FEW),
+        Member("queries", Kind.MAP, items=FEW),
+        DRAFTS,
     ),
 )
 _SAMPLE = {"service": "weather", "consumer": "fusionweather", "headers": {"type": "gray"}}
@@ -54,7 +52,7 @@ _MOST_KEYS = 20
 
 
 def explain_routes() -> Sequence[Route]:
-    """The table of routes."""
+    """The table of routes of what is asked about rules before they are saved."""
     about = (explain.__doc__ or "").strip()
     path, limit = "/waggle/v1/governance/explain", "max_config_body_bytes"
     return (
@@ -71,6 +69,7 @@ def explain_routes() -> Sequence[Route]:
             refused=in_our_words,
             verb="get",
         ),
+        *checking_routes(),
     )
 
 
@@ -96,7 +95,7 @@ def _question(call: Call) -> Question:
     check_query(
         {"app": text["consumer_app"], "service": text["consumer"], "version": text["consumer_version"]}, "", "", ""
     )
-    request = Request(text["path"], text["method"], _texts(given, "headers"), _texts(given, "queries"))
+    request = Request(text["path"], text["method"], texts_of(given, "headers"), texts_of(given, "queries"))
     return Question(
         text["service"],
         text["consumer"],
@@ -108,7 +107,7 @@ def _question(call: Call) -> Question:
         text["consumer_version"],
         _operation(text["operation"]),
         _client(text["client"]),
-        [_draft(one) for one in _objects(given, "drafts")],
+        [draft_of(one) for one in drafts_in(given)],
     )
 
 
@@ -130,21 +129,6 @@ def _client(text: str) -> ClientKind | None:
         return ClientKind(text) if text else None
     except ValueError as error:
         raise ConfigError(400001, f"client must be one of {', '.join(ClientKind)}") from error
-
-
-def _draft(given: Mapping[str, object]) -> Draft:
-    value, kind = str(given.get("value", "")), str(given.get("value_type") or "text")
-    return Draft(str(given["key"]), value, _texts(given, "labels"), kind)
-
-
-def _texts(given: Mapping[str, object], name: str) -> Mapping[str, str]:
-    value = given.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(given: Mapping[str, object], name: str) -> Sequence[Mapping[str, object]]:
-    value = given.get(name)
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 # --- the answer

@@ -33,14 +33,20 @@ class Degrade:
     its path there, and without it that form is not written.
     """
 
-    consumer: str = field(metadata=by(some_text))
-    target: str = field(metadata=by(some_text))
-    app: str = field(metadata=by(some_text))
-    environment: str = field(default="", metadata=by(text))
-    policy: str = field(default=POLICIES[0], metadata=by(choice(*POLICIES, fold=True)))
-    error_code: int = field(default=500, metadata=by(whole(200, 600)))
-    path: str = field(default="", metadata=by(text))
-    reason: str = field(default="", metadata=by(text))
+    consumer: str = field(metadata=by(some_text, "the service that calls"))
+    target: str = field(metadata=by(some_text, "what it no longer calls: a service, or service.schema.operation"))
+    app: str = field(metadata=by(some_text, "the application of both"))
+    environment: str = field(default="", metadata=by(text, "the environment of the consumer"))
+    policy: str = field(
+        default=POLICIES[0],
+        metadata=by(
+            choice(*POLICIES, fold=True),
+            "what the caller gets: nothing (returnnull), an error (throwexception), or the last good answer of the operation (fromcache)",
+        ),
+    )
+    error_code: int = field(default=500, metadata=by(whole(200, 600), "the status of the error"))
+    path: str = field(default="", metadata=by(text, "for an operation: how its path begins"))
+    reason: str = field(default="", metadata=by(text, "why, for those who look later"))
 
     @property
     def place(self) -> Place:

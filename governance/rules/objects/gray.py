@@ -33,21 +33,37 @@ class GrayRelease:
     The bounds: `max_error_rate` in percent, `max_latency` in milliseconds of the mean or the 99th percentile, judged from `min_calls` on.
     """
 
-    service: str = field(metadata=by(some_text))
-    app: str = field(metadata=by(some_text))
-    environment: str = field(default="", metadata=by(text))
-    version: str = field(metadata=by(some_text))
-    baseline: tuple[str, ...] = field(metadata=by(list_of(some_text, empty=False)))
-    share: int = field(default=0, metadata=by(whole(0, 100)))
-    headers: Mapping[str, Condition] = field(
-        default_factory=dict, metadata=by(mapping_by(condition([*Operator], folding=True)))
+    service: str = field(metadata=by(some_text, "the service that is released"))
+    app: str = field(metadata=by(some_text, "its application"))
+    environment: str = field(default="", metadata=by(text, "the environment that the service is registered in"))
+    version: str = field(metadata=by(some_text, "the new version"))
+    baseline: tuple[str, ...] = field(
+        metadata=by(list_of(some_text, empty=False), "the versions that run now; several share their part alike")
     )
-    state: str = field(default=RUNNING, metadata=by(choice(RUNNING, PROMOTED, ROLLED_BACK)))
-    reason: str = field(default="", metadata=by(text))
-    max_error_rate: float | None = field(default=None, metadata=by(number(0, 100)))
-    max_latency: int | None = field(default=None, metadata=by(duration(1)))
-    latency: str = field(default="p99", metadata=by(choice("mean", "p99")))
-    min_calls: int = field(default=20, metadata=by(whole(1)))
+    share: int = field(default=0, metadata=by(whole(0, 100), "percentage of the requests for the new version"))
+    headers: Mapping[str, Condition] = field(
+        default_factory=dict,
+        metadata=by(
+            mapping_by(condition([*Operator], folding=True)),
+            "instead of a share: requests with all of these headers get the new version, all others the baseline",
+        ),
+    )
+    state: str = field(
+        default=RUNNING,
+        metadata=by(
+            choice(RUNNING, PROMOTED, ROLLED_BACK),
+            "promoted: all to the new version; rolled-back: all to the baseline. A new share or new headers let it run again.",
+        ),
+    )
+    reason: str = field(default="", metadata=by(text, "why, for those who look later"))
+    max_error_rate: float | None = field(
+        default=None, metadata=by(number(0, 100), "percentage of errors that is too much")
+    )
+    max_latency: int | None = field(default=None, metadata=by(duration(1), "how long an answer may take"))
+    latency: str = field(
+        default="p99", metadata=by(choice("mean", "p99"), "whether that is about the mean or the 99th percentile")
+    )
+    min_calls: int = field(default=20, metadata=by(whole(1), "calls of the new version before anything is judged"))
 
     @property
     def place(self) -> Place:

@@ -24,7 +24,7 @@ async def problems_of(call: Call, drafts: Sequence[Draft | None]) -> Sequence[Ma
     """For each draft the member `problems`, left out where there are none, as if all were saved. Large rules take seconds."""
     named = [(id_of(call.tenant, draft.key, draft.labels), draft) if draft is not None else None for draft in drafts]
     over = dict(pair for pair in named if pair is not None)
-    scene = await _scene(call, over.values())
+    scene = await scene_of(call, over.values())
     checked = await asyncio.to_thread(scene.check, over, over)
     found = [checked[pair[0]].problems if pair is not None else () for pair in named]
     return [{"problems": list(map(shown, problems))} if problems else {} for problems in found]
@@ -32,7 +32,7 @@ async def problems_of(call: Call, drafts: Sequence[Draft | None]) -> Sequence[Ma
 
 async def listed_problems(call: Call, ids: Collection[str]) -> Mapping[str, Sequence[object]]:
     """The first problems of each item of a list that has any, by the item's id."""
-    scene = await _scene(call, None)
+    scene = await scene_of(call, None)
     checked = await asyncio.to_thread(scene.check, ids)
     return {name: list(map(shown, _first(one))) for name, one in checked.items() if one.problems}
 
@@ -50,7 +50,7 @@ async def refuse_contradictions(call: Call, steps: Sequence[Step]) -> None:
     routes = [step for step in steps if _may_contradict(step)]
     if not routes:
         return
-    scene = await _scene(call, [step.draft for step in routes])
+    scene = await scene_of(call, [step.draft for step in routes])
     errors = await asyncio.to_thread(_contradictions, scene, over, {place_of(step.draft) for step in routes})
     for step in routes:
         for draft, error in errors:
@@ -88,7 +88,7 @@ def _kind(draft: Draft) -> str:
     return key.kind if key is not None else ""
 
 
-async def _scene(call: Call, drafts: Iterable[Draft] | None) -> Scene:
+async def scene_of(call: Call, drafts: Iterable[Draft] | None) -> Scene:
     """What drafts are checked against, or all items."""
     engine = call.engine
     places = {place_of(draft) for draft in drafts} if drafts is not None else None
