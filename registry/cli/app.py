@@ -13,6 +13,7 @@ from registry.cli.audit import OPTIONS as AUDIT_OPTIONS
 from registry.cli.audit import audit
 from registry.cli.config import config
 from registry.cli.degrade import degrade
+from registry.cli.lane import lane
 from registry.cli.options import keyword, looking, reaching
 from registry.cli.release import release
 from registry.cli.rule import rule
@@ -32,6 +33,7 @@ app.add_typer(config, name="config")
 app.add_typer(rule, name="rule")
 app.add_typer(release, name="release")
 app.add_typer(degrade, name="degrade")
+app.add_typer(lane, name="lane")
 app.command("audit")(reaching(audit, *AUDIT_OPTIONS))
 app.add_typer(access, name="access")
 app.add_typer(account, name="account")

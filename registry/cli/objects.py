@@ -1,4 +1,4 @@
-"""What the commands on gray releases and degradations share: which one is meant, how to ask for it, and what became of it."""
+"""What the commands on gray releases, degradations and lanes share: which one is meant, how to ask for it, and what became of it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TIMEOUT = keyword("timeout", float, typer.Option(min=0, help="Seconds to wait at
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of object: its path, and the fields that name one, without application and environment; the first is a service."""
+    """One kind of object: its path, and the fields that name one, beside application and environment; the first a service, or a group."""
 
     path: str
     named: tuple[str, ...]
@@ -81,28 +81,31 @@ async def objects(client: EngineClient, kind: Kind) -> Sequence[Row]:
     return rows_of(document(await client.own("GET", kind.path)), "objects")
 
 
-async def named(client: EngineClient, kind: Kind, given: Mapping[str, object]) -> Named:
-    """The object that names mean. Where it is not said, application and environment are those that the service is in."""
+async def named(client: EngineClient, kind: Kind, given: Mapping[str, object], of: str = "") -> Named:
+    """The object that names mean. Where it is not said, application and environment are its own, else those that the service is in.
+
+    `of` is the service where the names name none.
+    """
     names = {name: str(given[name]) for name in kind.named}
     app, environment = given["app"], given["environment"]
     if app is None or environment is None:
-        places = await _places(client, kind, names)
+        service = of or names[kind.named[0]]
+        places = await _places(client, kind, names, service)
         fitting = sorted(place for place in places if app in (None, place[0]) and environment in (None, place[1]))
         if len(fitting) > 1:
             listed = "; ".join(f"--app {one[0]!r} --environment {one[1]!r}" for one in fitting)
-            raise typer.BadParameter(f"{names[kind.named[0]]} is in several places, say which: {listed}")
+            raise typer.BadParameter(f"{service} is in several places, say which: {listed}")
         found = fitting[0] if fitting else ("default", "")
         app, environment = app or found[0], found[1] if environment is None else environment
     return Named(client, kind, {**names, "app": str(app), "environment": str(environment)})
 
 
-async def _places(client: EngineClient, kind: Kind, names: Mapping[str, str]) -> set[tuple[str, str]]:
+async def _places(client: EngineClient, kind: Kind, names: Mapping[str, str], service: str) -> set[tuple[str, str]]:
     """Application and environment of the objects of these names, else of the service's registrations."""
     rows = [part(row, "object") for row in await objects(client, kind)]
     own = [row for row in rows if all(row.get(name) == value for name, value in names.items())]
     if own:
         return {(str(row.get("app", "")), str(row.get("environment", ""))) for row in own}
-    service = names[kind.named[0]]
     found = await client.get("/govern/microservices", {"serviceName": service})
     services = [part(row, "microService") for row in rows_of(found, "allServicesDetail")]
     return {(str(row.get("appId", "")), str(row.get("environment", ""))) for row in services}
