@@ -35,6 +35,7 @@ from registry.api.kie.hot import HotConfig
 from registry.api.kie.polling import Pollers
 from registry.api.metrics import Metrics, Sources
 from registry.api.monitor import monitor_routes
+from registry.api.monitor.exported import DashboardMetrics
 from registry.api.monitor.live import LiveStreams
 from registry.api.objects import object_routes
 from registry.api.objects.swimlanes import swimlane_routes
@@ -113,19 +114,7 @@ class Server:
             max_field_size=settings.max_header_bytes,
         )
         self.alerting = Alerting(self.engine, settings.alarm_seconds, sending_of(settings), self._readings())
-        metrics = Metrics(
-            Sources(
-                self.engine,
-                self.watchers,
-                self.streams,
-                self.pollers,
-                self.hot,
-                self._http,
-                self.live,
-                self.alerting.webhooks,
-            ),
-            f"{settings.host}:{settings.port}",
-        )
+        metrics = self._measured()
         protocols = self._protocols()
         readers = {
             "/metrics": settings.metrics_access,
@@ -143,6 +132,24 @@ class Server:
         self.engine.on_tick += [door.tick, self.hot.tick, self._http.sweep, Collector().tick, self.live.tick]
         if self._tls is not None:
             self.engine.on_tick.append(self._tls.tick)
+
+    def _measured(self) -> Metrics:
+        """What the engine measures of itself, and as far as it is wished, what services tell."""
+        settings = self._settings
+        sources = Sources(
+            self.engine,
+            self.watchers,
+            self.streams,
+            self.pollers,
+            self.hot,
+            self._http,
+            self.live,
+            self.alerting.webhooks,
+        )
+        metrics = Metrics(sources, f"{settings.host}:{settings.port}")
+        told = DashboardMetrics(self.reporting, settings.monitor_metrics, settings.monitor_metrics_series)
+        metrics.registry.register(told)
+        return metrics
 
     def _protocols(self) -> Sequence[Route]:
         """The tables of routes, those of operation aside."""

@@ -198,6 +198,10 @@ class Settings(BaseModel):
     monitor_interfaces: Count = Field(100, description="Most interfaces of an instance that data is kept of.")
     monitor_all_interfaces: Count = Field(400000, description="Most interfaces of all instances together.")
     monitor_listeners: Count = Field(1000, description="Most open streams of live data.")
+    monitor_metrics: Literal["off", "service", "instance", "interface"] = Field(
+        "off", description="How much of the data for dashboards is in /metrics, too, which whoever reads that then sees."
+    )
+    monitor_metrics_series: Count = Field(10000, description="Most series of it in /metrics.")
     monitor_access: Literal["roles", "everyone"] = Field(
         "roles",
         description="Who may upload data for dashboards while access control is on; cse-collector has no token: everyone.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from registry.catalog.records import Instance, ProviderKey, Service
@@ -72,6 +72,10 @@ class Reporting:
         """Note calls that an instance told of in a report of outcomes."""
         pair = Pair(consumer.tenant, consumer.service_id, instance_id, outcome.service, outcome.version)
         self._engine.told_calls.count(pair, outcome, self.second)
+
+    def tenants(self) -> Sequence[str]:
+        """The tenants that anything is registered in, or told of."""
+        return sorted({*self._engine.catalog.state.tenants, *self._engine.dashboard.tenants()})
 
     def reporters(self, tenant: str, *, stale: bool = False) -> Iterator[Reporter]:
         """What is kept of a tenant's instances; stale ones too, if wished."""

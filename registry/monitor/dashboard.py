@@ -68,6 +68,10 @@ class Dashboard:
         """What is kept of the instances of a tenant, stale ones among them."""
         return (one for one in self._reporters.values() if one.key.tenant == tenant)
 
+    def tenants(self) -> set[str]:
+        """The tenants that instances are of."""
+        return {tenant for tenant, _, _ in self._reporters}
+
     @property
     def instances(self) -> int:
         """Instances that something is kept of."""
