@@ -106,7 +106,8 @@ CONFIG_CATALOGUE = _by_code(
         ErrorCode(
             409002,
             "somebody else wrote it",
-            "a gray release or degradation over items that others wrote or changed, without force; or a revision that is not the newest",
+            "a gray release or degradation over items that others wrote or changed, without force; or a revision that is not the newest,"
+            " of such an object or of an item",
         ),
         ErrorCode(
             409003,

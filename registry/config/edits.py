@@ -23,6 +23,7 @@ class Edit:
     """What one key with one set of labels should be; what is `None` stays as it is.
 
     `at` is the place of the edit in its file, where it is from one; `force` lets a value be stored that does not parse, or a wrong rule.
+    `revision` is that of the item that the edit was made of, 0 where there was none: whatever else is there by now, stays.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Edit:
     check: str | None = None
     at: Position | None = None
     force: bool = False
+    revision: int | None = None
 
     def over(self, before: Draft | None) -> Draft:
         """The draft that the edit makes of what is there; a new item is enabled text. Raises 400001 for a new one without a value."""
@@ -92,7 +94,7 @@ def plan(
     existing: Existing = Existing.FORCE,
     prune: Iterable[KeyValue] = (),
 ) -> Sequence[Step]:
-    """What the edits come to; items of `prune` that no edit names are deleted. Raises 400001, 409001, 422001."""
+    """What the edits come to; items of `prune` that no edit names are deleted. Raises 400001, 409001, 409002, 422001."""
     named: dict[tuple[str, Labels], Edit] = {}
     for edit in edits:
         name = edit.key, frozenset(edit.labels.items())
@@ -127,9 +129,19 @@ def check_values(steps: Iterable[Step]) -> None:
             raise step.edit.refused(error) from error
 
 
+def refuse_outdated(item: KeyValue | None, revision: int) -> None:
+    """Raise 409002 where an item is not at the revision at which somebody has seen it; 0 is for one that is not there."""
+    current = item.revision if item is not None else 0
+    if current != revision:
+        now = f"it is at revision {current}" if current else "it is not there any more"
+        raise ConfigError(409002, f"{now}, not at {revision}")
+
+
 def _step(keys: KeyValues, tenant: str, edit: Edit, existing: Existing) -> Step:
     try:
         before = keys.named(tenant, Draft(edit.key, labels=edit.labels))
+        if edit.revision is not None:
+            refuse_outdated(before, edit.revision)
         after = edit.over(before.draft if before else None)
         check_draft(after, ANY_KEY)
     except ConfigError as error:

@@ -41,9 +41,14 @@ def version_at(versions: Sequence[Version], revision: int) -> Version | None:
 
 def difference(before: Version | None, after: Version) -> Sequence[str]:
     """The lines of a unified diff between two versions; none where they are the same."""
-    old, new = (list(_lines(version.draft if version is not None else None)) for version in (before, after))
-    since = f"revision {before.revision}" if before is not None else "nothing"
-    return list(difflib.unified_diff(old, new, since, f"revision {after.revision}", lineterm="", n=_AROUND))
+    drafts = before.draft if before is not None else None, after.draft
+    return compared(*drafts, before.revision if before is not None else 0, f"revision {after.revision}")
+
+
+def compared(before: Draft | None, after: Draft | None, revision: int, becomes: str) -> Sequence[str]:
+    """The same of what an item was at a revision, 0 where it was not there, and of what it is to be, under the name of that."""
+    since = f"revision {revision}" if revision else "nothing"
+    return list(difflib.unified_diff(list(_lines(before)), list(_lines(after)), since, becomes, lineterm="", n=_AROUND))
 
 
 def _lines(draft: Draft | None) -> Iterator[str]:

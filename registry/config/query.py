@@ -15,7 +15,7 @@ from registry.config.state import Listing, State, Topic, list_body
 class Query:
     """What narrows a topic: `key` is a key, `beginWith(…)` or `wildcard(…)`, `value` a part of the value; no limit is no paging.
 
-    `rules` leaves only items whose key is of a rule.
+    `rules` leaves only items whose key is of a rule; `contains` those with this text in key, value or a label, whatever its case.
     """
 
     topic: Topic
@@ -25,16 +25,17 @@ class Query:
     offset: int = 0
     limit: int = 0
     rules: bool = False
+    contains: str = ""
 
     @property
     def plain(self) -> bool:
         """Whether nothing narrows the topic, so that its ready answer serves."""
-        return not (self.key or self.value or self.status or self.limit or self.rules)
+        return not (self.key or self.value or self.status or self.limit or self.rules or self.contains)
 
 
 def find(state: State, query: Query, chosen: Chosen | None = None) -> Sequence[KeyValue]:
     """Everything that a query finds, before paging; `chosen` says which gradual releases are for the one who asks."""
-    fits = key_test(query.key)
+    fits, part = key_test(query.key), query.contains.lower()
     return [
         item
         for item in _seen(state, query.topic, chosen).items
@@ -42,7 +43,18 @@ def find(state: State, query: Query, chosen: Chosen | None = None) -> Sequence[K
         and query.value in item.draft.value
         and (not query.status or item.draft.status == query.status)
         and (not query.rules or rule_key(item.draft.key) is not None)
+        and (not part or _has(item, part))
     ]
+
+
+def _has(item: KeyValue, part: str) -> bool:
+    """Whether a text in small letters is in the key, the value or a label."""
+    draft = item.draft
+    return (
+        part in draft.key.lower()
+        or part in draft.value.lower()
+        or any(part in f"{name}={value}".lower() for name, value in item.label_set)
+    )
 
 
 def answer(

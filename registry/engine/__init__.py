@@ -32,6 +32,7 @@ from registry.engine.alarms import Alarms
 from registry.engine.committer import Committer
 from registry.engine.credentials import Credentials
 from registry.engine.followers import ReleaseFollower
+from registry.engine.listening import Listening
 from registry.engine.presence import remember
 from registry.engine.rules import CheckedItems
 from registry.engine.stream import Stream
@@ -63,11 +64,11 @@ class Options:
     quota_webhooks: int = 20
     alarms_max: int = 1000
     alarm_history: int = 1000
+    lane_header: str = LANE_HEADER
     monitor_seconds: int = 300
     monitor_instances: int = 20000
     monitor_interfaces: int = 100
     monitor_all_interfaces: int = 400000
-    lane_header: str = LANE_HEADER
 
 
 def _bounds_of(options: Options) -> Bounds:
@@ -103,6 +104,7 @@ class Engine:
         self.checked_items = CheckedItems(4 * options.quota_config)
         self.journal = journal
         self.stream = Stream()
+        self.listening = Listening()
         self.alarming = Alarming(self.ledger, _alarm_bounds_of(options), DEFAULT_TENANT)
         self.alarms = Alarms(self.alarming, self.now)
         self.monitor = Monitor()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from governance.rules.check import Checked, check, rule_key
 from governance.rules.explain import Item, Process
 from governance.rules.marker import Request
-from governance.rules.runtimes import Family, Runtime
+from governance.rules.runtimes import Runtime
 from registry.catalog.records import Service
 from registry.catalog.versions import parse_version
 from registry.config.clients import Client, Kind, Selection, select
@@ -16,13 +16,13 @@ from registry.config.preview import Caution, merge
 from registry.config.records import ENABLED, Draft, KeyValue
 from registry.config.rules import ANY_KEY, check_draft
 from registry.engine import Engine
+from registry.engine.readers import kind_of
 from registry.engine.rules import CheckedItems, Registered, Scene, TaggedInstance, registered, tagged
 from registry.engine.runtimes import runtime_of
 from registry.errors import ConfigError
 
 _MOST_VERSIONS = 5
 _UP = "UP"
-_KINDS = {Family.GO: Kind.GO, Family.PYTHON: Kind.PYTHON}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +172,8 @@ def _readers(
     def reader(app: str, name: str, version: str, known: Mapping[str, Service]) -> Reader:
         like = known.get(version) or next(iter(known.values()), None)
         runtime = runtime_of(like) if like is not None else None
-        client = Client(question.client or _kind(runtime), app, name, version, environment)
+        client = Client(question.client or kind_of(runtime), app, name, version, environment)
         selection = select(engine.config.state, tenant, client, lambda _: False, list(drafts.values()))
         return Reader(client, known.get(version), runtime, selection)
 
     return reader
-
-
-def _kind(runtime: Runtime | None) -> Kind:
-    """As what a service reads its items, by its framework."""
-    if runtime is not None and runtime.before(2, 8, 8):
-        return Kind.JAVA_2_7
-    return _KINDS.get(runtime.family, Kind.JAVA) if runtime is not None else Kind.JAVA

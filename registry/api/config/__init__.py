@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from registry.api.call import TEXT_TYPE, Call, Handler, Parameter, Reply, Route, Tenancy
 from registry.api.checks import check_tenant
-from registry.api.config import history, items, preview, releases, transfer
+from registry.api.config import branches, drafts, history, items, preview, readers, releases, transfer
 from registry.api.kie.bodies import in_our_words
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ _SOME = (
     Parameter("status", "enabled or disabled"),
 )
 _RULES = Parameter("rules", "1: only items that are rules")
+_CONTAINS = Parameter("contains", "a part of the key, of the value or of a label, whatever its case")
+_AUTHORS = Parameter("authors", "1: `authors` has who made the newest version of each, by id; with `limit`")
+_UNTIL = Parameter("revision", "only where this is its revision: nobody has changed it since; else 409002")
+_PREFIX = Parameter("prefix", "only keys that begin so; the answer's `prefixes` go one part further")
 _PAGE = (Parameter("offset", "how many to leave out"), Parameter("limit", "at most this many, 1 to 100"))
 _FORMAT = Parameter("format", "yaml, properties or kie; yaml where it is missing")
 _IMPORT = (
@@ -54,16 +58,26 @@ _FROM_TO = (
 )
 _AT = Parameter("revision", "the item is to be as it was then", required=True)
 _NO_ITEM = {404: "No such item"}
-_CONFLICTS = {409: "An item is there already", 422: "More items than the quota allows"}
+_CONFLICTS = {409: "An item is there already, or somebody else changed it", 422: "More items than the quota allows"}
 
 
 def config_routes() -> Sequence[Route]:
     """The table of routes."""
     return (
-        _row("GET", "/items", items.find_all, parameters=(*_SOME, _RULES, *_PAGE)),
+        _row("GET", "/items", items.find_all, parameters=(*_SOME, _RULES, _CONTAINS, _AUTHORS, *_PAGE)),
         _row("PUT", "/items", items.put, sample=_ITEM, failures=_CONFLICTS),
-        _row("DELETE", "/items", items.delete, parameters=(_KEY, _LABEL), failures=_NO_ITEM),
+        _row(
+            "DELETE",
+            "/items",
+            items.delete,
+            parameters=(_KEY, _LABEL, _UNTIL),
+            failures=_NO_ITEM | {409: "Somebody else changed it"},
+        ),
         _row("GET", "/items/one", items.get_one, parameters=(_KEY, _LABEL), failures=_NO_ITEM),
+        _row("POST", "/check", drafts.check, sample=_ITEM, verb="get", failures=_CONFLICTS),
+        _row("GET", "/tree", branches.tree, parameters=(_PREFIX, _LABEL, _SOME[1])),
+        _row("GET", "/readers", readers.readers, parameters=(_LABEL,)),
+        _row("GET", "/listeners", readers.listeners, parameters=(_LABEL, _SOME[1], *_PAGE)),
         _row("GET", "/history", history.history, parameters=(_KEY, _LABEL), failures=_NO_ITEM),
         _row("GET", "/diff", history.diff, parameters=(_KEY, _LABEL, *_FROM_TO), failures=_NO_ITEM),
         _row("POST", "/rollback", history.rollback, parameters=(_KEY, _LABEL, _AT), failures=_NO_ITEM | _CONFLICTS),

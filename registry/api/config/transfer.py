@@ -18,6 +18,7 @@ from registry.api.kie.parameters import labels_of, query_of
 from registry.config.edits import Action, Edit, Existing, Step
 from registry.config.export import file_of
 from registry.config.files import Format, read_file
+from registry.config.history import compared
 from registry.config.query import find
 from registry.config.records import Draft
 from registry.config.state import Topic
@@ -98,8 +99,10 @@ def _shown(step: Step) -> Mapping[str, object]:
     before = step.before.draft if step.before else None
     draft = step.draft
     named = {"action": step.action, "key": draft.key, "labels": dict(draft.labels)}
-    return {**named, "before": _members(before), "after": _members(step.after)}
+    lines = compared(before, step.after, step.before.revision if step.before else 0, "this file")
+    return {**named, "before": members_of(before), "after": members_of(step.after), "diff": lines}
 
 
-def _members(draft: Draft | None) -> Mapping[str, object] | None:
+def members_of(draft: Draft | None) -> Mapping[str, object] | None:
+    """What answers show of a draft."""
     return {name: value for name, value in asdict(draft).items() if name in _SHOWN} if draft is not None else None

@@ -24,6 +24,7 @@ from registry.api.sockets import Socket, Sockets, text_frame
 from registry.config.records import KeyValue, Labels
 from registry.config.targets import Release
 from registry.engine import Engine
+from registry.engine.listening import Listener
 from registry.ledger import Change
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Pushes:
     """Who listens to which label sets."""
 
     def __init__(self, engine: Engine, views: Views, sockets: Sockets) -> None:
+        self._engine = engine
         self._views = views
         self._sockets = sockets
         self._listening: dict[tuple[str, Labels], set[asyncio.Event]] = {}
@@ -69,9 +71,7 @@ class Pushes:
     @contextlib.contextmanager
     def _registered(self, asked: Asked) -> Iterator[asyncio.Event]:
         changed = asyncio.Event()
-        keys = [
-            (asked.tenant, labels) for level in asked.dimension.levels(asked.environment) for labels in level.label_sets
-        ]
+        keys = [(asked.tenant, labels) for labels in _label_sets(asked)]
         for key in keys:
             self._listening.setdefault(key, set()).add(changed)
         try:
@@ -81,6 +81,18 @@ class Pushes:
                 self._listening[key].discard(changed)
                 if not self._listening[key]:
                     del self._listening[key]
+
+    @contextlib.contextmanager
+    def _waiting(self, asked: Asked) -> Iterator[None]:
+        """It listens, and has been told all there is at the revision of now."""
+        revision, place = self._engine.config.state.revision(asked.tenant), asked.place
+        about = place.address, place.instance_id, str(revision)
+        listener = Listener(asked.tenant, _label_sets(asked), True, "config-center", *about)
+        self._engine.listening.begin(listener)
+        try:
+            yield
+        finally:
+            self._engine.listening.end(listener)
 
     def publish(self, changes: Sequence[Change]) -> None:
         """Wake those whose label sets the stored changes touch."""
@@ -93,7 +105,8 @@ class Pushes:
 
     async def _push(self, asked: Asked, socket: Socket, changed: asyncio.Event, seen: str, *, java: bool) -> None:
         while True:
-            await changed.wait()
+            with self._waiting(asked):
+                await changed.wait()
             changed.clear()
             view = await self._views.view(asked)
             if view.revision != seen:
@@ -111,3 +124,7 @@ class Pushes:
             document = {"action": "UPDATE", "key": str(asked.dimension), "value": value}
             frame = self._frames[key] = text_frame(orjson.dumps(document))
         return frame
+
+
+def _label_sets(asked: Asked) -> Sequence[Labels]:
+    return [labels for level in asked.dimension.levels(asked.environment) for labels in level.label_sets]

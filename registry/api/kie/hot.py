@@ -100,14 +100,14 @@ class HotConfig:
     def _list(self, asked: _Asked, known: int | None, head: Head, asker: Asker) -> Wire | None:
         current = self._engine.config.state.revision(asked.topic.tenant)
         if not is_news(known, current, waits=asked.seconds is not None):
-            return self._wait(asked.topic, asked.seconds, head, asker)
+            return self._wait(asked.topic, asked.seconds, known, head, asker)
         self._hot.served["config-list"] += 1
         if self._engine.committer.pending is None:
             return self._dated(self._form(asked.topic, head, asker))
         self._give_when_stored(asked.topic, head, asker)
         return LATER
 
-    def _wait(self, topic: Topic, seconds: float | None, head: Head, asker: Asker) -> Wire | None:
+    def _wait(self, topic: Topic, seconds: float | None, known: int | None, head: Head, asker: Asker) -> Wire | None:
         if seconds is None or seconds <= 0:
             self._hot.served["config-list"] += 1
             return self._dated(self._unchanged)
@@ -123,7 +123,8 @@ class HotConfig:
                 asker.answer_later(self._dated(self._unchanged))
 
         try:
-            wait = self._pollers.begin(topic, seconds, tell) if seconds <= LONGEST_WAIT else None
+            who = asker.remote, "", known
+            wait = self._pollers.begin(topic, seconds, tell, who) if seconds <= LONGEST_WAIT else None
         except ConfigError:
             wait = None
         if wait is None:

@@ -12,10 +12,13 @@ from typing import TypeAlias
 
 from registry.api.call import Call
 from registry.api.connection import HotProtocol
+from registry.api.kie.parameters import revision_of
 from registry.config.records import KeyValue
 from registry.config.state import Kept, Topic
 from registry.config.targets import Release
 from registry.engine import Engine
+from registry.engine.askers import INSTANCE
+from registry.engine.listening import Listener
 from registry.errors import ConfigError
 from registry.ledger import Change
 
@@ -26,10 +29,11 @@ Tell: TypeAlias = Callable[[bool], None]
 class Wait:
     """One open poll. `tell` is called once, with whether a change ended it, unless the client leaves before."""
 
-    __slots__ = ("_tell", "timer", "topic")
+    __slots__ = ("_tell", "listener", "timer", "topic")
 
-    def __init__(self, topic: Topic, tell: Tell) -> None:
+    def __init__(self, topic: Topic, listener: Listener, tell: Tell) -> None:
         self.topic = topic
+        self.listener = listener
         self.timer: asyncio.TimerHandle | None = None
         self._tell: Tell | None = tell
 
@@ -49,6 +53,7 @@ class Pollers:
 
     def __init__(self, engine: Engine, limit: int) -> None:
         self._limit = limit
+        self._listening = engine.listening
         self._waits: dict[Topic, set[Wait]] = {}
         self._open: dict[str, set[Topic]] = {}
         self._closed = False
@@ -64,7 +69,7 @@ class Pollers:
             if not woken.done():
                 woken.set_result(changed)
 
-        wait = self.begin(topic, seconds, tell)
+        wait = self.begin(topic, seconds, tell, (call.address, call.header(INSTANCE), revision_of(call)))
         protocol = call.request.protocol
         assert isinstance(protocol, HotProtocol)  # noqa: S101  every connection is one
         protocol.when_lost = lambda: tell(False)
@@ -74,11 +79,15 @@ class Pollers:
             protocol.when_lost = None
             self.leave(wait)
 
-    def begin(self, topic: Topic, seconds: float, tell: Tell) -> Wait:
-        """Have `tell` called, later, when a change touches the topic or when so many seconds are over. Raises 429001 above the limit."""
+    def begin(self, topic: Topic, seconds: float, tell: Tell, who: tuple[str, str, int | None]) -> Wait:
+        """Have `tell` called, later, when a change touches the topic or when so many seconds are over. Raises 429001 above the limit.
+
+        `who` is the address, the instance that it says it is, and the revision that it has.
+        """
         if self.count >= self._limit:
             raise ConfigError(429001, f"no quota to wait, max num is {self._limit}")
-        wait = Wait(topic, tell)
+        wait = Wait(topic, _listener(topic, *who), tell)
+        self._listening.begin(wait.listener)
         self._waits.setdefault(topic, set()).add(wait)
         if not topic.exact:
             self._open.setdefault(topic.tenant, set()).add(topic)
@@ -141,6 +150,7 @@ class Pollers:
         if wait not in waiting:
             return
         self.count -= 1
+        self._listening.end(wait.listener)
         waiting.discard(wait)
         if wait.timer is not None:
             wait.timer.cancel()
@@ -153,3 +163,8 @@ class Pollers:
             self._open[topic.tenant].discard(topic)
             if not self._open[topic.tenant]:
                 del self._open[topic.tenant]
+
+
+def _listener(topic: Topic, address: str, instance: str, revision: int | None) -> Listener:
+    known = "" if revision is None else str(revision)
+    return Listener(topic.tenant, (topic.labels,), topic.exact, "kie", address, instance, known)
