@@ -79,7 +79,7 @@ class Service:
 
     def watching(self) -> Sequence[Stage]:
         """See `Registered`."""
-        return (self._service.counting(),)
+        return self._service.counting()
 
 
 class Alone:

@@ -97,6 +97,8 @@ class GatewayProcess:
         self._gateway.metrics.register(RuleCollector(governance.rules.processors))
         governance.update(self._config, {})
         self._gateway.core.governor = governance
+        if self._service is not None:
+            self._service.document.processors = governance.rules.processors
 
     def _configured(self, service: Microservice) -> None:
         """The engine's configuration has changed."""

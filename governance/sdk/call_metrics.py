@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -25,8 +25,9 @@ UNKNOWN = "UNKNOWN"
 IO_ERROR = "IO_ERROR"
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _OUTCOMES = {"1": "INFORMATIONAL", "2": "SUCCESS", "3": "REDIRECTION", "4": "CLIENT_ERROR", "5": "SERVER_ERROR"}
-_Row: TypeAlias = tuple[str, ...]
-_RowOf: TypeAlias = Callable[[Invocation, int], _Row]
+Row: TypeAlias = tuple[str, ...]
+RowOf: TypeAlias = Callable[[Invocation, int], Row]
+"""What a call is counted as, by its status; 0 where there was no answer."""
 
 
 class CallTimes(Collector):
@@ -34,9 +35,9 @@ class CallTimes(Collector):
 
     def __init__(self, name: str, about: str, labels: Sequence[str]) -> None:
         self._name, self._about, self._labels = name, about, (*labels, "status", "outcome")
-        self._rows: dict[_Row, list[float]] = {}
+        self._rows: dict[Row, list[float]] = {}
 
-    def count(self, row: _Row, seconds: float) -> None:
+    def count(self, row: Row, seconds: float) -> None:
         """A call has ended; the row has the status last."""
         times = self._rows.get(row)
         if times is None:
@@ -53,12 +54,18 @@ class CallTimes(Collector):
         yield family
 
 
+class Counted(Protocol):
+    """Who counts calls."""
+
+    def count(self, row: Row, seconds: float) -> None:
+        """A call has ended."""
+
+
 class CountingStage:
     """Counts each call that passes; one that a caller gives up is not counted."""
 
-    name = "metrics"
-
-    def __init__(self, times: CallTimes, row_of: _RowOf, clock: Clock = time.monotonic) -> None:
+    def __init__(self, times: Counted, row_of: RowOf, clock: Clock = time.monotonic, *, name: str = "metrics") -> None:
+        self.name = name
         self._times = times
         self._row_of = row_of
         self._clock = clock
@@ -82,8 +89,8 @@ class CountingStage:
 def incoming(clock: Clock) -> tuple[CallTimes, CountingStage]:
     """Requests of others: the histogram, and the outermost stage of the way in. What fails is answered by 500."""
 
-    def row(invocation: Invocation, status: int) -> _Row:
-        return _method(invocation), invocation.pattern or UNKNOWN, str(status or 500)
+    def row(invocation: Invocation, status: int) -> Row:
+        return method_of(invocation), invocation.pattern or UNKNOWN, str(status or 500)
 
     times = CallTimes("http_server_requests_seconds", "Seconds of requests that were answered", ("method", "uri"))
     return times, CountingStage(times, row, clock)
@@ -92,14 +99,15 @@ def incoming(clock: Clock) -> tuple[CallTimes, CountingStage]:
 def outgoing(clock: Clock) -> tuple[CallTimes, CountingStage]:
     """Calls to services, each try: the histogram, and a stage that watches."""
 
-    def row(invocation: Invocation, status: int) -> _Row:
+    def row(invocation: Invocation, status: int) -> Row:
         version = invocation.target.version if invocation.target is not None else ""
-        return _method(invocation), invocation.service, version, str(status or IO_ERROR)
+        return method_of(invocation), invocation.service, version, str(status or IO_ERROR)
 
-    labels = ("method", "client_name", "version")
+    labels = ("method", "client_name", "client_version")
     times = CallTimes("http_client_requests_seconds", "Seconds of calls to services, each try", labels)
     return times, CountingStage(times, row, clock)
 
 
-def _method(invocation: Invocation) -> str:
+def method_of(invocation: Invocation) -> str:
+    """The method of a call, `other` where it is none of HTTP's."""
     return invocation.request.method if invocation.request.method in _METHODS else OTHER

@@ -7,13 +7,14 @@ import contextlib
 import time
 import uuid
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 import aiohttp
 from prometheus_client import CollectorRegistry
 
 from governance.clock import Clock, Pause, pause_for
+from governance.invocation.chain import Stage
 from governance.invocation.live import LiveRules
 from governance.invocation.measures import RuleCollector
 from governance.routing.own import OwnInstance
@@ -31,6 +32,7 @@ from governance.sdk.heartbeat import Heartbeats
 from governance.sdk.identity import PUBLIC_KEY, TOKEN, Callers, Signature
 from governance.sdk.membership import Membership
 from governance.sdk.model import Instance
+from governance.sdk.monitor import Document, Tally, Uploads
 from governance.sdk.outcomes import OutcomeReports, Outcomes, OutcomeStage
 from governance.sdk.providers import Providers
 from governance.sdk.server.inbound import CALLER, Inbound
@@ -89,20 +91,24 @@ class Microservice:
         self.own_instance = _own_instance(settings)
         """What of it matters for whom it calls."""
         called, called_stage = outgoing(clock)
+        self._tally = Tally(settings.name, settings.app, clock)
+        self.document = Document(settings, self.instance_id, self._tally, self.rules.processors, clock)
+        """What it tells for dashboards."""
+        self._uploads = Uploads(settings, self._client, self.document, self.instance_id)
         stages = outbound(
             self.rules,
             self.own_instance,
             self.providers,
             clock=clock,
             pause=pause,
-            watching=(self.counting(), called_stage),
+            watching=(*self.counting(), called_stage),
         )
         self.http = Session(self.providers, self.rules, stages, self.own_names)
         """Calls services by name."""
         self.callers = Callers(self._client)
         """Who calls, as far as they prove it."""
         answered, answered_stage = incoming(clock)
-        stages = (answered_stage, *inbound(self.rules, clock=clock, pause=pause))
+        stages = (answered_stage, self._tally.provided(), *inbound(self.rules, clock=clock, pause=pause))
         self.inbound = Inbound(self.rules, stages, settings.schemas, self.callers.facts)
         """The way in, for a server's middleware: `governed(service.inbound)`."""
         self._draining = Draining(self._membership, self.inbound.gate, settings, clock, pause)
@@ -198,9 +204,9 @@ class Microservice:
             where = await self._stack.enter_async_context(exported(self.metrics, self.settings.metrics_address))
             self._membership.say(said_of(self.settings, *where) if where is not None else {})
 
-    def counting(self) -> OutcomeStage:
-        """A stage that counts calls for the judgement of gray releases: for a client that is not `http`."""
-        return OutcomeStage(self.outcomes, self.settings.app, clock=self._clock)
+    def counting(self) -> Sequence[Stage]:
+        """Stages that count calls for what the engine is told: for a client that is not `http`."""
+        return OutcomeStage(self.outcomes, self.settings.app, clock=self._clock), self._tally.called()
 
     def own_names(self) -> Mapping[str, str]:
         """What the service says of itself in the calls that it makes."""
@@ -224,6 +230,8 @@ class Microservice:
         self.config.ask_again()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._reports.run(service_id, self._pause))
+            if self.settings.monitor:
+                tasks.create_task(self._uploads.run(service_id, self._pause))
             if self.settings.watch:
                 tasks.create_task(self._watch.run(service_id, self._pause))
 

@@ -78,6 +78,9 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "account_password": (_CREDENTIALS + "account.password", _SPRING + "credentials.account.password"),
     "account_cipher": (_CREDENTIALS + "cipher", _SPRING + "credentials.account.cipher"),
     "account_enabled": (_CREDENTIALS + "rbac.enabled",),
+    "monitor": ("servicecomb.monitor.client.enabled", _SPRING + "dashboard.enabled"),
+    "monitor_addresses": ("servicecomb.monitor.client.serverUri", _SPRING + "dashboard.address"),
+    "monitor_interval": ("servicecomb.monitor.client.interval", _SPRING + "dashboard.intervalInMills"),
     "metrics_address": ("servicecomb.metrics.prometheus.address",),
     "tls_ca": ("servicecomb." + _TLS + "caFile", _TLS + "caFile"),
     "tls_cert": ("servicecomb." + _TLS + "certFile", _TLS + "certFile"),
@@ -95,6 +98,8 @@ MILLISECONDS = frozenset(
         _SPRING + "discovery.waitTimeForShutDownInMillis",
         _SPRING + "context.waitTimeForShutDownInMillis",
         _REGISTRY + "client.timeout.request",
+        "servicecomb.monitor.client.interval",
+        _SPRING + "dashboard.intervalInMills",
     )
 )
 """The keys whose numbers are milliseconds where the setting is in seconds."""
@@ -110,6 +115,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "version": ("CAS_INSTANCE_VERSION",),
     "addresses": ("PAAS_CSE_SC_ENDPOINT", "PAAS_CSE_ENDPOINT", "CSE_REGISTRY_ADDR"),
     "project": ("CSE_PROJECT_ID",),
+    "monitor_addresses": ("PAAS_CSE_DS_ENDPOINT",),
 }
 """Variables with names of their own, the strongest first; they are stronger than the keys written as variables."""
 

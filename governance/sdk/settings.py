@@ -190,6 +190,11 @@ class ServiceSettings(BaseModel):
     )
     account_cipher: Literal["default"] = Field("default", description="How the password is written: as it is.")
     account_enabled: bool = Field(True, description="Whether the account is used.")
+    monitor: bool = Field(True, description="Whether to tell the engine of calls and resources, for dashboards.")
+    monitor_addresses: Annotated[tuple[Address, ...], BeforeValidator(_listed)] = Field(
+        (), description="Addresses that this is told to; none: those of `addresses`."
+    )
+    monitor_interval: float = Field(10.0, ge=1, le=100, description="Seconds between two documents of this.")
     metrics_address: Annotated[str, AfterValidator(_listening)] = Field(
         "",
         description="Address and port of the service's own `/metrics`, by custom `0.0.0.0:9696`; port 0: a free one; "

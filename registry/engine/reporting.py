@@ -113,7 +113,8 @@ class Reporting:
             lane = lane_of(known.instances_of(one.service_id).get(one.instance_id))
             for call in one.calls:
                 told.add((one.service_id, one.instance_id, call.service))
-                edge(one.key, lane, call.service, call.version).count(call.rate, call.latency, call.failure_rate)
+                totals = edge(one.key, lane, call.service, call.version)
+                totals.count(call.rate, call.latency, call.failure_rate, call.p99)
         for pair, sums in self._engine.told_calls.recent(tenant, self.second):
             consumer = known.services.get(pair.service_id)
             if consumer is None or (pair.service_id, pair.instance_id, pair.service) in told:

@@ -144,7 +144,7 @@ class Reporter:
         by_version = self._told or ()
         versioned = {one.service for one in by_version}
         guessed = [
-            Told(name, "", sums.rate, sums.latency, sums.failure_rate)
+            Told(name, "", sums.rate, sums.latency, sums.failure_rate, sums.p99)
             for name, sums in called.items()
             if name not in versioned
         ]

@@ -30,13 +30,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Calls to one version of a service, which a client told by version: a second, mean milliseconds, and the share that failed."""
+    """Calls to one version of a service, by version where a client tells it: a second, mean milliseconds, the share that failed."""
 
     service: str
     version: str
     rate: float
     latency: float
     failure_rate: float
+    p99: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

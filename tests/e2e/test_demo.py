@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -31,7 +32,8 @@ KNOWN = Almanac("waggle", datetime.strptime(DAY, "%Y-%m-%d").replace(tzinfo=UTC)
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
     """A demo with weather-beta for the tests that only look."""
-    async with ready("--beta", "--data-dir", str(tmp_path_factory.mktemp("demo"))) as made:
+    environ = {"SERVICECOMB_MONITOR_CLIENT_INTERVAL": "1000"}
+    async with ready("--beta", "--data-dir", str(tmp_path_factory.mktemp("demo")), environ=environ) as made:
         yield made
 
 
@@ -43,6 +45,38 @@ async def weather(edge: str, city: str) -> dict[str, dict[str, object]]:
     ):
         assert answer.status == 200
         return await answer.json()  # type: ignore[no-any-return]
+
+
+async def _monitored(demo: Demo, what: str) -> Any:
+    async with aiohttp.ClientSession() as session, session.get(f"{demo.engine}/waggle/v1/monitor/{what}") as answer:
+        assert answer.status == 200
+        return await answer.json()
+
+
+async def test_who_calls_whom_how_often_and_how_fast_is_seen_at_the_engine(demo: Demo) -> None:
+    """Of every service, and of the edge, without anything being set up for it."""
+    wanted = {
+        ("edge-service", "0.0.1", "fusionweather", "0.0.2"),
+        ("fusionweather", "0.0.2", "forecast", "0.0.2"),
+        ("fusionweather", "0.0.2", "weather", "0.0.2"),
+        ("fusionweather", "0.0.2", "weather", "0.0.3"),
+    }
+
+    async def all_called() -> bool:
+        await weather(demo.edge, "shenzhen")
+        rows = (await _monitored(demo, "calls"))["calls"]
+        ends = [(row["consumer"], row["provider"], row) for row in rows if row["rate"] and row["latency"]]
+        return wanted <= {(a["service"], a["version"], b["service"], b["version"]) for a, b, _ in ends}
+
+    await eventually(all_called, 60)
+    (app,) = (await _monitored(demo, "services?app=weathermap"))["applications"]
+    told = {row["service"]: (row["reporting"], row["registered"]) for row in app["services"]}
+    assert told == {"edge-service": (1, 1), "forecast": (1, 1), "fusionweather": (1, 1), "weather": (3, 3)}
+    assert app["memory"] > 6 * 10_000_000
+    rows = (await _monitored(demo, "interfaces?service=weather&version=0.0.3"))["interfaces"]
+    assert [row["interface"] for row in rows] == ["Provider.weather.weather.showCurrentWeather"]
+    points = (await _monitored(demo, "series?service=forecast"))["points"]
+    assert any(point["rate"] > 0 for point in points)
 
 
 def test_the_demo_prints_what_is_registered_and_what_to_open(demo: Demo) -> None:

@@ -43,7 +43,7 @@ _CALL = Shape(
     (
         Member("service", rule=FIND_NAME_RULE),
         Member("version", rule=VERSION_RULE),
-        *_numbers("qps", "latency", "failureRate"),
+        *_numbers("qps", "latency", "failureRate", "l99"),
     ),
 )
 DOCUMENT = Shape(
@@ -127,4 +127,5 @@ def _reading(one: _Object) -> Reading:
 
 def _told(one: _Object) -> Told:
     share = min(max(one.get("failureRate", 0), 0), 1)
-    return Told(one["service"], one["version"], single(one.get("qps", 0)), single(one.get("latency", 0)), share)
+    rate, latency, p99 = (single(one.get(name, 0)) for name in ("qps", "latency", "l99"))
+    return Told(one["service"], one["version"], rate, latency, share, p99)
