@@ -14,7 +14,7 @@ import aiohttp
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 _NO_EXTRA_PORTS = {"kie_port": 0, "config_port": 0, "monitor_port": 0}
 
 
@@ -150,7 +150,7 @@ async def client_of(url: str, domain: str = "default") -> AsyncIterator[Client]:
         yield Client(session, url, domain)
 
 
-async def eventually(check: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
+async def eventually(check: Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
     """Ask again until the check holds; fail when it does not in time."""
     async with asyncio.timeout(seconds):
         while not await check():

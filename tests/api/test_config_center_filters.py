@@ -34,6 +34,6 @@ def test_what_is_not_known_is_refused(pattern: str) -> None:
 def test_no_expression_keeps_the_engine_busy(pattern: str) -> None:
     """The longest key, of which each part fits at every place: what backtracks takes longer than the universe."""
     fits = key_filter(pattern)
-    started = time.perf_counter()
+    started = time.process_time()
     assert not fits("a" * 2048)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

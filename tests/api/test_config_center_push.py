@@ -55,7 +55,7 @@ async def go(
 
 async def told(opened: aiohttp.ClientWebSocketResponse) -> dict[str, str]:
     """The next frame, which must be one text frame with one JSON object."""
-    message = await opened.receive(timeout=10)
+    message = await opened.receive(timeout=30)
     assert message.type is aiohttp.WSMsgType.TEXT, message
     document = json.loads(message.data)
     assert isinstance(document, dict)
@@ -165,7 +165,7 @@ async def test_a_change_that_shows_nowhere_is_not_told(default_api: Client) -> N
 async def _nothing_more(opened: aiohttp.ClientWebSocketResponse) -> bool:
     """Whether the next that comes is the answer to a ping: all frames before it would come before it."""
     await opened.ping(b"last")
-    message = await opened.receive(timeout=10)
+    message = await opened.receive(timeout=30)
     return message.type is aiohttp.WSMsgType.PONG
 
 
@@ -196,7 +196,7 @@ async def test_pings_are_answered_and_none_is_sent(center: Center) -> None:
     async with java(center) as opened:
         for _ in range(2):
             async with center.api.session.ws_connect(watcher, autoping=False, headers=center.headers) as pinged:
-                assert (await pinged.receive(timeout=10)).type is aiohttp.WSMsgType.PING
+                assert (await pinged.receive(timeout=30)).type is aiohttp.WSMsgType.PING
         assert await _nothing_more(opened), "others were pinged twice meanwhile"
         for payload in (b"", b"keepalive"):
             await opened.ping(payload)
@@ -265,7 +265,7 @@ async def test_clients_are_let_go_when_the_engine_stops(tmp_path: Path) -> None:
         async with java(center) as of_java, go(engine.url, center.app) as of_go:
             assert await engine.stop() == 0
             for opened in (of_java, of_go):
-                assert (await opened.receive(timeout=10)).type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSE)
+                assert (await opened.receive(timeout=30)).type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSE)
 
 
 def _free_ports(number: int) -> list[int]:

@@ -71,7 +71,7 @@ class KnownWorld:
         self._do("POST", f"{path}/tags", {"tags": {KNOWN["key"]: "v"}})
 
     def _do(self, method: str, path: str, body: object) -> None:
-        answer = self.session.request(method, self.root + path, json=body, timeout=10)
+        answer = self.session.request(method, self.root + path, json=body, timeout=60)
         assert answer.status_code == 200, answer.text
 
 
@@ -114,7 +114,7 @@ def _as_it_is(case: schemathesis.Case) -> schemathesis.Case:
 def _described(engine: EngineProcess, session: requests.Session) -> schemathesis.BaseSchema:
     """The description without what never ends."""
     url = f"{engine.url}/openapi.json"
-    paths = session.get(url, timeout=10).json()["paths"]
+    paths = session.get(url, timeout=60).json()["paths"]
     endless = [path for path, operations in paths.items() if "text/event-stream" in str(operations)]
     schema = schemathesis.openapi.from_url(url).exclude(path=endless)
 
@@ -158,7 +158,7 @@ def _try(operation: schemathesis.APIOperation, most: int, session: requests.Sess
     )
     @given(case=st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in modes)))
     def send(case: schemathesis.Case) -> None:
-        answer = case.call(session=session, timeout=10)
+        answer = case.call(session=session, timeout=60)
         statuses.add(answer.status_code)
         case.validate_response(answer, checks=checks)
 

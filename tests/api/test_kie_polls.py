@@ -22,7 +22,7 @@ from tests.raw import RawAnswer, RawConnection, connect, request
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MALL = {"app": "mall", "environment": ""}
 CART = {"app": "mall", "service": "cart", "environment": ""}
-SOON = 1.0
+SOON = 5.0
 """Seconds in which a change reaches a poller, on a machine that does much else."""
 
 
@@ -330,7 +330,7 @@ async def test_polls_are_bounded(tmp_path: Path) -> None:
 async def test_an_engine_that_stops_answers_who_waits(hot: bool, tmp_path: Path) -> None:
     """304, long before their time is over, and the engine is gone as soon."""
     async with (
-        own_engine(tmp_path / "data", hot_path=hot) as (engine, kie),
+        own_engine(tmp_path / "data", hot_path=hot, shutdown_timeout=60) as (engine, kie),
         pollers(kie, (MALL, True), ({}, False)) as made,
     ):
         for poller in made:
@@ -338,7 +338,7 @@ async def test_an_engine_that_stops_answers_who_waits(hot: bool, tmp_path: Path)
         await waiting(kie, 2)
         started = time.perf_counter()
         assert await engine.stop() == 0
-        assert time.perf_counter() - started < 9, "less than shutdown_timeout"
+        assert time.perf_counter() - started < 50, "less than shutdown_timeout"
         for poller in made:
             await poller.over()
 

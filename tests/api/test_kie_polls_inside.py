@@ -80,7 +80,7 @@ def test_a_clock_that_jumps_wakes_and_starves_nobody(
                 monkeypatch.setattr(time, "time_ns", lambda shift=shift: wall() + shift)
                 monkeypatch.setattr(time, "time", lambda shift=shift: (wall() + shift) / 1e9)
                 assert (await hasty.read()).status == 304
-                assert 0.5 < time.monotonic() - started < 5
+                assert 0.5 < time.monotonic() - started < 30
                 assert server.pollers.count == 1, "the patient one waits on"
                 body = orjson.dumps({"key": f"k{shift}", "labels": MALL})
                 created = await hasty.exchange(request("POST", "/v1/default/kie/kv", body, Content_Type=JSON_TYPE))

@@ -17,5 +17,5 @@ async def test_a_ping_is_answered_with_what_it_carries(payload: bytes, api: Clie
     watcher = f"{api.registry}/microservices/{service}/watcher"
     async with api.session.ws_connect(watcher, autoping=False, headers=api._headers) as socket:
         await socket.ping(payload)
-        message = await socket.receive(timeout=5)
+        message = await socket.receive(timeout=30)
         assert (message.type, message.data) == (aiohttp.WSMsgType.PONG, payload)

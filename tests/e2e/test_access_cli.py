@@ -35,7 +35,7 @@ class Shell:
             stderr=pipe,
             env={**self._environ, **environ},
         )
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             printed, err = await process.communicate(typed.encode())
         process._transport.close()  # type: ignore[attr-defined]
         assert process.returncode == expect, err.decode()
@@ -45,7 +45,7 @@ class Shell:
 async def _second_line(engine: EngineProcess) -> str:
     assert engine.process is not None
     assert engine.process.stdout is not None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return (await engine.process.stdout.readline()).decode()
 
 

@@ -51,6 +51,7 @@ class World:
 @contextlib.asynccontextmanager
 async def _world(tmp_path: Path) -> AsyncIterator[World]:
     settings = {
+        "shutdown_timeout": 60,
         "port": 0,
         "kie_port": 0,
         "config_port": 0,
@@ -211,6 +212,6 @@ async def test_a_registration_that_waits_for_its_commit_is_answered_before_the_e
         await _silent(hot_answer, plain_answer)
         world.let(full=False)
         assert [answer.status for answer in await asyncio.gather(hot_answer, plain_answer)] == [200, 200]
-        async with asyncio.timeout(5):  # less than shutdown_timeout: nobody is waited for who has been answered
+        async with asyncio.timeout(50):  # less than shutdown_timeout: nobody is waited for who has been answered
             assert await hot.closed()
             assert await plain.closed()

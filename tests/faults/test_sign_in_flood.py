@@ -66,6 +66,7 @@ async def test_a_crowd_that_signs_in_takes_neither_time_nor_threads_nor_other_pe
     """200 passwords a second from 20 addresses: health is answered as ever, and who comes from another address signs in meanwhile."""
     async with guarded(tmp_path / "data", monkeypatch, "enforce") as (engine, client, _):
         threads, memory = _status(engine, "Threads"), _status(engine, "VmRSS")
+        usual = await _latencies(client, time.monotonic() + 1)
         async with _crowd(engine.url, 20) as crowd:
             guesses: list[asyncio.Task[int]] = []
 
@@ -84,8 +85,8 @@ async def test_a_crowd_that_signs_in_takes_neither_time_nor_threads_nor_other_pe
             await client.call("POST", "/v4/token", right, 200)
             waiting = sum(not guess.done() for guess in guesses)
             assert waiting > len(guesses) / 2, "nobody waited: this shows nothing"
-            assert latencies[len(latencies) // 2] < 0.05, latencies[-20:]
-            assert latencies[int(len(latencies) * 0.99)] < 0.5, latencies[-20:]
+            assert latencies[len(latencies) // 2] < 0.05 + 5 * usual[len(usual) // 2], latencies[-20:]
+            assert latencies[int(len(latencies) * 0.99)] < 0.5 + 5 * usual[-1], latencies[-20:]
             assert _status(engine, "Threads") <= threads + 2
             assert _status(engine, "VmRSS") < memory + 60_000
             await engine.kill()

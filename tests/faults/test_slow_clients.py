@@ -127,7 +127,7 @@ async def test_a_client_that_never_reads_its_answers_is_cut_off(hot: bool, tmp_p
                     return await _metric(client, "waggle_connections") <= before + 1
 
                 await eventually(let_go)
-                assert beats.slowest < 2.0
+                assert beats.slowest < 5.0
 
 
 async def _reset(deaf: socket.socket) -> None:
@@ -186,7 +186,7 @@ async def test_a_watcher_that_never_reads_is_cut_off_at_its_buffer(tmp_path: Pat
                     slowest = max(slowest, time.perf_counter() - acknowledged)
                     assert event["instance"]["properties"]["number"] == str(number)
                 assert number > 5, "the buffer was not used"
-                assert slowest < 2.0
+                assert slowest < 5.0
                 await _reset(deaf)
             assert await _metric(client, "service_center_notify_subscriber_total") == 1
             assert "watcher.cut_off" in engine.log.read_text(encoding="utf-8")
@@ -258,7 +258,7 @@ async def _crowd(engine: EngineProcess, number: int) -> None:
                         await client.instance(provider, instanceId=f"i{step}")
                         await watch.event()
                         assert len(await client.find("provider", consumer)) == step + 1
-            assert beats.slowest < 2.0
+            assert beats.slowest < 5.0
             assert connections[-1].recv(65536).startswith(b"HTTP/1.1 200")
         finally:
             _close(connections)
@@ -288,7 +288,7 @@ async def test_a_flood_beyond_the_bound_is_dropped(tmp_path: Path) -> None:
             await eventually(room)
             async with connect(engine.port) as newcomer:
                 assert (await newcomer.exchange(request("GET", f"{ROOT}/version"))).status == 200
-        assert beats.slowest < 2.0
+        assert beats.slowest < 5.0
 
 
 async def test_running_out_of_files_is_survived(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ class World:
                     return False
                 return True
 
-            await eventually(answer, 60)
+            await eventually(answer, 120)
 
     @contextlib.asynccontextmanager
     async def change_of(self, service: str, keys: Sequence[str]) -> AsyncIterator[None]:
@@ -201,7 +201,7 @@ async def whole(world: World) -> None:
                 shown = await answer.json() if answer.status == 200 else {}
             return bool(shown.get("currentWeather") and shown.get("forecastWeather"))
 
-        await eventually(complete, 30)
+        await eventually(complete)
 
 
 def _changes(log: str) -> str:

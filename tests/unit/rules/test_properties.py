@@ -64,9 +64,9 @@ def test_any_text_is_read_or_refused_with_a_place_in_it(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["a\\\n" * 100_000, "\\\n" * 100_000, "\\\\" * 150_000, "a=" + "=: " * 100_000])
 def test_the_time_does_not_grow_faster_than_the_text(text: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     parse_properties(text)
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 @given(st.text(alphabet="ab\n", max_size=30))
