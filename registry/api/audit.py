@@ -1,44 +1,52 @@
-"""Who changed what, as one stream of registry, configuration and access."""
+"""What happened and who did it, as one stream that is searched: changes of records, alarms, protections, releases that went back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+import orjson
 
 from registry.api.call import Call, Parameter, Reply, Route, Tenancy, json_reply
+from registry.api.checks import number, number_within
+from registry.api.events import place_of, position_of
+from registry.api.happenings import FILTERS, Wanted
 from registry.engine.audit import Entry, entries
+from registry.engine.stream import Notice, Position
 from registry.errors import invalid
 
 _MOST = 1000
 _FEW = 100
-_NEWEST = 2**62
+_END = 2**62
 _PARAMETERS = (
-    Parameter("domain", "the domain; `default` where it is missing"),
-    Parameter("project", "the project; `default` where it is missing"),
-    Parameter(
-        "kind",
-        "only changes of this kind: service, instance, schema, dependency, config, release, account, role or access",
-    ),
-    Parameter("author", "only changes by authors whose name or address has this text in it"),
-    Parameter("contains", "only changes of records whose path or names have this text in it"),
-    Parameter("before", "only changes below this revision"),
+    *FILTERS,
+    Parameter("since", "only what happened then or later, in milliseconds since 1970"),
+    Parameter("until", "only what happened before"),
+    Parameter("before", "only what came before the event of this id"),
+    Parameter("after", "only what came after the event of this id"),
     Parameter("limit", "at most so many, 1 to 1000; 100 where it is missing"),
 )
 
 
 async def audit(call: Call) -> Reply:
-    """GET /waggle/v1/audit: who changed what, the newest first; `before` of the answer goes on where it ends."""
-    limit, before = _number(call, "limit", _FEW), _number(call, "before", _NEWEST)
-    if not 1 <= limit <= _MOST:
-        raise invalid(f"limit: at least 1 and at most {_MOST}")
-    fits = _wanted(call)
+    """GET /waggle/v1/audit: what happened and who did it, the newest first; `before` of the answer goes on where it ends."""
+    limit, wanted = number_within(call, "limit", _FEW, (1, _MOST)), Wanted.of(call, often=True)
+    before = position_of(call.query.get("before", ""), "before") or (_END, 0)
+    after = position_of(call.query.get("after", ""), "after") or (0, 0)
+    since, until = number(call, "since", 0), number(call, "until", _END)
+    if since > until:
+        raise invalid("since: it is after until")
     found: list[Mapping[str, object]] = []
-    async for revision, entry in entries(call.engine.journal, call.tenant, before):
-        before = revision
-        if entry is not None and fits(entry):
-            found.append(_shown(entry))
+    async for position, one in _newest_first(call, before):
+        if position <= after:
+            break
+        before = position
+        if one is not None and wanted.fits(one):
+            row = _shown(one, wanted)
+            if since <= int(str(row["at"])) < until:
+                found.append(row)
         if len(found) == limit:
             break
-    return json_reply({"changes": found, "before": before})
+    return json_reply({"changes": found, "before": before[0] if not before[1] else place_of(before)})
 
 
 def audit_routes() -> Sequence[Route]:
@@ -47,26 +55,28 @@ def audit_routes() -> Sequence[Route]:
     return (Route("GET", "/waggle/v1/audit", audit, "ops", about, Tenancy.QUERY, parameters=_PARAMETERS),)
 
 
-def _shown(entry: Entry) -> Mapping[str, object]:
-    facts = {name: getattr(entry, name) for name in ("revision", "at", "author", "kind", "action", "record")}
-    return {**facts, **entry.facts}
+async def _newest_first(call: Call, before: Position) -> AsyncIterator[tuple[Position, Entry | Notice | None]]:
+    """What the journal knows and what is remembered beside it, merged; nothing where an event is not of this tenant."""
+    engine, services = call.engine, call.engine.catalog.state.existing(call.tenant).services
+    notices = [one for one in engine.stream.notices(call.tenant) if one.position < before][::-1]
+
+    def name_of(service_id: str) -> str:
+        return services[service_id].key.name if service_id in services else ""
+
+    newest = before[0] + 1 if before[1] else before[0]
+    async for revision, entry in entries(engine.journal, call.tenant, newest, name_of):
+        while notices and notices[-1].position > (revision, 0):
+            one = notices.pop()
+            yield one.position, one
+        yield (revision, 0), entry
+    for one in reversed(notices):
+        yield one.position, one
 
 
-def _wanted(call: Call) -> Callable[[Entry], bool]:
-    kind, author, part = (call.query.get(name, "") for name in ("kind", "author", "contains"))
-
-    def fits(entry: Entry) -> bool:
-        if (kind and entry.kind != kind) or author not in entry.author:
-            return False
-        return part in entry.record or any(part in str(value) for value in entry.facts.values())
-
-    return fits
-
-
-def _number(call: Call, name: str, default: int) -> int:
-    text = call.query.get(name, "")
-    if not text:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise invalid(f"{name}: a number is expected, not {text[:64]!r}")
-    return int(text)
+def _shown(one: Entry | Notice, wanted: Wanted) -> Mapping[str, object]:
+    if isinstance(one, Notice):
+        return {**orjson.loads(one.data), "id": place_of(one.position), "author": "", "record": ""}
+    facts = {name: getattr(one, name) for name in ("revision", "at", "author", "kind", "action", "record")}
+    if not wanted.reader.sees_authors:
+        facts["author"] = ""
+    return {"id": str(one.revision), **facts, **one.facts, **({"serviceName": one.service} if one.service else {})}

@@ -8,11 +8,13 @@ import re
 from collections.abc import Callable
 from typing import Protocol
 
+import orjson
 from aiohttp import web
 
 from registry.api.call import EVENTS_TYPE, Call
 from registry.api.connection import HotProtocol
 from registry.api.gate import common_headers
+from registry.api.happenings import Wanted
 from registry.engine import Engine
 from registry.engine.stream import Notice, Position
 from registry.errors import RegistryError, invalid
@@ -68,12 +70,12 @@ class EventStreams:
         if self.count >= self._limit:
             raise RegistryError(400100, f"no quota to stream events, max num is {self._limit}")
         after, tenant = _position(call), call.tenant
-        waiting = _Waiting(tenant, call.query.get("service", ""), call.request.transport)
+        waiting = _Waiting(tenant, Wanted.of(call, often=False), call.request.transport)
         if after is not None:
             gap = self._engine.stream.gap(after, tenant)
             if gap is not None:
                 waiting.frames.append(_frame(gap))
-            waiting.frames += [_frame(notice) for notice in self._engine.stream.since(after) if waiting.wants(notice)]
+            waiting.frames += map(waiting.framed, filter(waiting.wants, self._engine.stream.since(after)))
             if waiting.frames:
                 waiting.filled.set()
         leave = self._engine.stream.listen(waiting.take)
@@ -94,23 +96,27 @@ class EventStreams:
 class _Waiting:
     """What one client wants and has not been sent yet, encoded."""
 
-    def __init__(self, tenant: str, service: str, transport: asyncio.Transport | None) -> None:
+    def __init__(self, tenant: str, wanted: Wanted, transport: asyncio.Transport | None) -> None:
         self._tenant = tenant
-        self._service = service
+        self._wanted = wanted
         self._transport = transport
         self.frames: list[bytes] = []
         self.filled = asyncio.Event()
 
     def wants(self, notice: Notice) -> bool:
-        """Whether it is of the client's tenant and service."""
-        return notice.tenant == self._tenant and (not self._service or notice.service == self._service)
+        """Whether it is of the client's tenant, and what it asked for and may read."""
+        return notice.tenant == self._tenant and self._wanted.fits(notice)
+
+    def framed(self, notice: Notice) -> bytes:
+        """A notice as it is sent: with who did it, for those who may know."""
+        return _frame(notice, notice.author if self._wanted.reader.sees_authors else "")
 
     def take(self, notice: Notice) -> None:
         """Keep a notice for the client if it wants it; cut the client off if too many wait beside what it had missed."""
         if not self.wants(notice):
             return
         if len(self.frames) < _QUEUE:
-            self.frames.append(_frame(notice))
+            self.frames.append(self.framed(notice))
             self.filled.set()
         elif self._transport is not None:
             self._transport.abort()
@@ -124,17 +130,25 @@ class _Waiting:
 
 
 def _position(call: Call) -> Position | None:
-    """A revision or, as the ids of notices have it, a revision, a dot and a number."""
-    text = call.header("Last-Event-ID") or call.query.get("after", "")
+    return position_of(call.header("Last-Event-ID") or call.query.get("after", ""), "after")
+
+
+def position_of(text: str, name: str) -> Position | None:
+    """A revision or, as the ids of notices have it, a revision, a dot and a number; None where there is nothing. Raises 400001."""
     if not text:
         return None
     found = _POSITION.fullmatch(text)
     if found is None:
-        raise invalid(f"after: the id of an event is a number or two with a dot, not '{text[:64]}'")
+        raise invalid(f"{name}: the id of an event is a number or two with a dot, not '{text[:64]}'")
     return int(found[1]), int(found[2] or 0)
 
 
-def _frame(notice: Notice) -> bytes:
-    revision, number = notice.position
-    place = f"{revision}.{number}" if number else str(revision)
-    return f"id: {place}\nevent: {notice.name}\ndata: ".encode() + notice.data + b"\n\n"
+def place_of(position: Position) -> str:
+    """The id of the event at a position."""
+    revision, number = position
+    return f"{revision}.{number}" if number else str(revision)
+
+
+def _frame(notice: Notice, author: str = "") -> bytes:
+    data = notice.data[:-1] + b',"author":' + orjson.dumps(author) + b"}" if author else notice.data
+    return f"id: {place_of(notice.position)}\nevent: {notice.name}\ndata: ".encode() + data + b"\n\n"

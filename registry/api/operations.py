@@ -8,11 +8,12 @@ from dataclasses import replace
 from aiohttp import web
 
 from registry.api.call import EVENTS_TYPE, TEXT_TYPE, Call, Handler, Parameter, Reply, Route, Tenancy, json_reply
+from registry.api.happenings import FILTERS
 from registry.api.openapi import describe
 from registry.engine.alarms import BACKEND
 
 _EVENTS = (
-    Parameter("service", "only events of this service"),
+    *FILTERS,
     Parameter("after", "resume after the event of this id, as Last-Event-ID does"),
 )
 _READERS = {"everyone": "public", "accounts": "self", "operators": "ops"}

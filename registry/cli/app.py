@@ -9,6 +9,7 @@ import typer
 
 from registry import __version__
 from registry.cli.access import LOGIN_OPTIONS, access, account, login, logout, role
+from registry.cli.alarms import alarms
 from registry.cli.audit import OPTIONS as AUDIT_OPTIONS
 from registry.cli.audit import audit
 from registry.cli.config import config
@@ -19,6 +20,7 @@ from registry.cli.release import release
 from registry.cli.rule import rule
 from registry.cli.serve import serve, settings
 from registry.cli.show import instances, services
+from registry.cli.watch import FILTERS as EVENT_FILTERS
 from registry.cli.watch import watch
 
 _SERVICE = keyword("service", str, typer.Argument(help="Name of the service."), ...)
@@ -28,12 +30,13 @@ _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_opti
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Waggle: one registry for every ServiceComb client.")
 app.command("services")(looking(services))
 app.command("instances")(looking(instances, _SERVICE))
-app.command("watch")(looking(watch, _ANY_SERVICE))
+app.command("watch")(looking(watch, _ANY_SERVICE, *EVENT_FILTERS))
 app.add_typer(config, name="config")
 app.add_typer(rule, name="rule")
 app.add_typer(release, name="release")
 app.add_typer(degrade, name="degrade")
 app.add_typer(lane, name="lane")
+app.add_typer(alarms, name="alarms")
 app.command("audit")(reaching(audit, *AUDIT_OPTIONS))
 app.add_typer(access, name="access")
 app.add_typer(account, name="account")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import aiohttp
@@ -13,25 +13,38 @@ from rich.console import Console
 from rich.text import Text
 
 from registry.cli.client import EngineClient, EngineRefusedError, NoEngineError, ask, cause, fail, printable
-from registry.cli.options import Look
+from registry.cli.options import Look, keyword
 from registry.cli.show import Row, endpoints, part, text
 
 _RETRY_SECONDS = 1.0
-_STYLES = {"CREATE": "green", "UPDATE": "yellow", "DELETE": "red"}
+STYLES = {"CREATE": "green", "UPDATE": "yellow", "DELETE": "red", "RAISE": "red", "CLEAR": "green"}
+"""Colours of what was done."""
 
 
-def watch(look: Look, service: str) -> None:
-    """Follow what happens: registrations, changes, deletions, protections."""
-    ask(look.target, lambda client: _Follower(client, look, service).run())
+FILTERS = (
+    keyword("kind", str, typer.Option(help="Only these kinds, with commas between, such as config,rule,alarm."), ""),
+    keyword("author", str, typer.Option(help="Only authors with this in their name or address."), ""),
+    keyword("contains", str, typer.Option(help="Only what has this text in it."), ""),
+)
+
+
+def watch(look: Look, **wanted: str) -> None:
+    """Follow what happens: registrations, changes of configuration, rules and access, alarms, protections."""
+    follow(look, wanted)
+
+
+def follow(look: Look, wanted: Mapping[str, str]) -> None:
+    """Print the events that are wanted, by the parameters of the stream, until it is interrupted."""
+    ask(look.target, lambda client: _Follower(client, look, wanted).run())
 
 
 class _Follower:
     """Prints events until it is interrupted. The first connection must succeed; later ones are tried again."""
 
-    def __init__(self, client: EngineClient, look: Look, service: str) -> None:
+    def __init__(self, client: EngineClient, look: Look, wanted: Mapping[str, str]) -> None:
         self._client = client
         self._look = look
-        self._parameters = {"service": service} if service else {}
+        self._parameters = {name: value for name, value in wanted.items() if value}
         self._after = ""
         self._connected = False
         self._away = False
@@ -91,18 +104,21 @@ def _event(data: str) -> Row:
 
 
 def _line(event: Row, service: Row) -> Text:
-    instance, action = part(event, "instance"), text(event, "action")
+    instance, action, alarm = part(event, "instance"), text(event, "action"), part(event, "alarm")
     facts = (
         "/".join(text(service, name) for name in ("appId", "serviceName", "version") if service),
         text(instance, "instanceId") or text(event, "instanceId"),
         text(instance, "status"),
         *endpoints(instance),
+        text(event, "record"),
         text(event, "reason"),
+        " ".join(text(alarm, name) for name in ("severity", "message") if alarm),
         *_item(part(event, "item")),
+        f"by {author}" if (author := text(event, "author")) else "",
     )
     return Text.assemble(
         (_clock(event.get("at")), "dim"),
-        (f" {text(event, 'kind'):>10} {action:<6} ", _STYLES.get(action, "magenta")),
+        (f" {text(event, 'kind'):>10} {action:<6} ", STYLES.get(action, "magenta")),
         " ".join(fact for fact in facts if fact),
     )
 

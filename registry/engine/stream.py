@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias
+from urllib.parse import unquote
 
 import orjson
 
 from registry.catalog.records import CatalogChange, Instance, Service
 from registry.config.records import KeyValue
 from registry.config.targets import Release
+from registry.engine.happenings import KINDS, OFTEN, facts_of, is_rule_key
 from registry.ledger import Change
 
 _REMEMBERED = 10000
@@ -20,7 +22,7 @@ Position: TypeAlias = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing that happened, as the event stream tells it; `data` is the JSON object.
+    """One thing that happened, as the event stream tells it; `data` is the JSON object, without the author.
 
     `position` is its place in the stream: the revision of the newest change by then, and how many notices came after that change.
     """
@@ -30,6 +32,18 @@ class Notice:
     service: str
     name: str
     data: bytes
+    author: str = ""
+    is_rule: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What it is about."""
+        return self.name.partition(".")[0]
+
+    @property
+    def texts(self) -> Iterable[str]:
+        """What is searched."""
+        return (self.data.decode(),)
 
 
 class Stream:
@@ -65,15 +79,20 @@ class Stream:
             if self._listeners:
                 self._tell(_notice_of(change))
 
-    def note(self, at: int, name: str, tenant: str, service: Service | None, **facts: object) -> None:
-        """Tell of something that is no change of a record, such as a protection that began; `at` is in milliseconds."""
+    def note(
+        self, at: int, name: str, tenant: str, service: Service | None, *, about: str = "", **facts: object
+    ) -> None:
+        """Tell of something that is no change of a record, such as a protection that began; `at` is in milliseconds.
+
+        `about` is the name of the service that it is about where that is not given.
+        """
         revision, number = self._position
         self._position = (revision, number + 1)
         kind, _, action = name.partition(".")
         data = {"revision": revision, "at": at, "kind": kind, "action": action, "tenant": tenant, **facts}
         if service is not None:
             data["service"] = _service_facts(service)
-        notice = Notice(self._position, tenant, service.key.name if service else "", name, orjson.dumps(data))
+        notice = Notice(self._position, tenant, service.key.name if service else about, name, orjson.dumps(data))
         self._remember(notice)
         self._tell(notice)
 
@@ -83,6 +102,10 @@ class Stream:
             notice = _notice_of(remembered) if _position_of(remembered) > position else None
             if notice is not None:
                 yield notice
+
+    def notices(self, tenant: str) -> Iterator[Notice]:
+        """What is remembered of a tenant beside changes of records, the newest first."""
+        return (one for one in reversed(self._recent) if isinstance(one, Notice) and one.tenant == tenant)
 
     def gap(self, position: Position, tenant: str) -> Notice | None:
         """What tells a client of that position that things may have happened since which are not remembered, if so."""
@@ -107,7 +130,7 @@ def _position_of(happened: Notice | Change) -> Position:
 
 
 def _notice_of(change: Change | Notice) -> Notice | None:
-    """A change as a notice; changes of schemas and dependencies are none."""
+    """A change as a notice; those of keys that sign tokens are none."""
     if isinstance(change, Notice):
         return change
     record = change.record
@@ -120,17 +143,28 @@ def _notice_of(change: Change | Notice) -> Notice | None:
             return _notice(change, "service", record.tenant, record, {})
         case KeyValue():
             draft = record.draft
-            return _notice(change, "config", record.tenant, None, _item_facts(draft.key, draft.labels))
+            notice = _notice(change, "config", record.tenant, None, _item_facts(draft.key, draft.labels))
+            return replace(notice, service=draft.labels.get("service", ""), is_rule=is_rule_key(draft.key))
         case Release():
-            return _notice(change, "release", record.tenant, None, _item_facts(record.key, record.labels))
-    return None
+            notice = _notice(change, "release", record.tenant, None, _item_facts(record.key, record.labels))
+            return replace(notice, service=record.labels.get("service", ""))
+    return _notice_of_record(change)
+
+
+def _notice_of_record(change: Change) -> Notice | None:
+    """A change of a record of which little is said."""
+    kind, domain, project, record = change.record.path.split("/", 3)
+    if kind not in KINDS:
+        return None
+    facts = {} if kind in OFTEN else facts_of(kind, change.record.body)
+    return _notice(change, kind, f"{domain}/{project}", None, {"record": unquote(record), **facts})
 
 
 def _notice(change: Change, kind: str, tenant: str, service: Service | None, facts: Mapping[str, object]) -> Notice:
     data: dict[str, object] = {"revision": change.revision, "at": change.at, "kind": kind, "action": change.action}
     data |= {"tenant": tenant, "service": _service_facts(service) if service else {}, **facts}
     name = service.key.name if service else ""
-    return Notice((change.revision, 0), tenant, name, f"{kind}.{change.action}", orjson.dumps(data))
+    return Notice((change.revision, 0), tenant, name, f"{kind}.{change.action}", orjson.dumps(data), change.author)
 
 
 def _item_facts(key: str, labels: Mapping[str, str]) -> Mapping[str, object]:

@@ -78,9 +78,9 @@ class Sweeper:
         """One step for each source. Within a sweep, its beginning counts as the time of every number."""
         engine, alarming = self._engine, self._alarming
         at, own = engine.now(), alarming.state.default_tenant
-        tenants = dict.fromkeys(
-            (own, *engine.catalog.state.tenants, *(name for name, _ in engine.config.state.tables()))
-        )
+        tables = (engine.config.state.tables(), alarming.state.tables())
+        others = (name for table in tables for name, _ in table)
+        tenants = dict.fromkeys((own, *engine.catalog.state.tenants, *others))
         for tenant in tenants:
             wanted = _Wanted.of(alarming.state.rules(tenant))
             for scope, grain, source, numbers in self._samples(tenant, wanted, at // 1000):
@@ -129,7 +129,8 @@ class Sweeper:
             log.warning("alarm.raised", tenant=alarm.tenant, **facts)
         else:
             log.info("alarm.cleared", tenant=alarm.tenant, **facts)
-        engine.stream.note(engine.now(), f"alarm.{turn.value}", alarm.tenant, None, alarm=shown(alarm))
+        name, about = f"alarm.{turn.value}", alarm.source.service
+        engine.stream.note(engine.now(), name, alarm.tenant, None, about=about, alarm=shown(alarm))
         if turn is Turn.RAISED:
             self._tell(alarm)
             return

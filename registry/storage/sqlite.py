@@ -23,7 +23,7 @@ _ROWS_A_STATEMENT = 2000
 _ROWS_A_READ = 5000
 _COLUMNS = "revision, replaces, key, body, at, author, checksum"
 _TYPES = frozenset((int, int, str, body, int, str) for body in (bytes, type(None)))
-_IS_HISTORIC = "(key GLOB 'config/*' OR key GLOB 'release/*')"
+_IS_HISTORIC = "(key GLOB 'config/*' OR key GLOB 'release/*' OR key GLOB 'alarm-rule/*')"
 """Word for word the condition of the index `history`, without which SQLite would not use it."""
 _COMPACT = f"""
 DELETE FROM event WHERE NOT {_IS_HISTORIC} AND (

@@ -41,6 +41,11 @@ MIGRATIONS: Sequence[str] = (
     ALTER TABLE event ADD COLUMN author TEXT NOT NULL DEFAULT '';
     CREATE INDEX history ON event (key, revision) WHERE key GLOB 'config/*' OR key GLOB 'release/*';
     """,
+    """
+    DROP INDEX history;
+    CREATE INDEX history ON event (key, revision)
+    WHERE key GLOB 'config/*' OR key GLOB 'release/*' OR key GLOB 'alarm-rule/*';
+    """,
 )
 """Step n brings a file from version n to n + 1; `user_version` says how many it has had. Steps are only ever added."""
 

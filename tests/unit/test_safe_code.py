@@ -71,7 +71,7 @@ def test_the_engine_runs_no_program() -> None:
 
 
 def test_the_engine_fetches_nothing() -> None:
-    """It calls no address that a client registered: there is nothing to forge a request with. Alarms are sent to webhooks, from one place."""
+    """It calls no address that a client registered: there is nothing to forge a request with. Webhooks are called from one place."""
     clients = ("aiohttp.ClientSession", "aiohttp.request", "urllib.request", "http.client", "requests", "httpx")
     assert _uses(ENGINE, *clients) == ["registry/engine/webhooks.py: aiohttp.ClientSession"]
     assert _uses(ENGINE, "asyncio.open_connection", "socket.create_connection", "smtplib", "ftplib") == []
