@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 SYSTEM := chromium wrk
 # One worker more than cores, since much of a test is waiting for a process; a module's tests stay together, since some share an engine.
+# In their order: xdist would begin with the modules of most tests, and be left at the end with those of one test that takes a minute.
 WORKERS := $(shell expr $$(nproc 2>/dev/null || echo 1) + 1)
-PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo console test test-all test-interop lint bench system clean
 
