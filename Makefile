@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SYSTEM := chromium wrk
+PROMETHEUS := .venv/prometheus
 # One worker more than cores, since much of a test is waiting for a process; a module's tests stay together, since some share an engine.
 # In their order: xdist would begin with the modules of most tests, and be left at the end with those of one test that takes a minute.
 WORKERS := $(shell expr $$(nproc 2>/dev/null || echo 1) + 1)
@@ -24,11 +25,15 @@ $(CONSOLE): $(WEB)/package-lock.json $(WEB)/build.mjs $(wildcard $(WEB)/src/*)
 
 console: $(CONSOLE)
 
-# Debian's packages that tests use; where they cannot be installed, those tests skip and say so.
+# Debian's packages that tests use; where they cannot be installed, those tests skip and say so. That of Prometheus starts a server as it is
+# installed: it is unpacked, as the tests need its programs alone.
 system:
 	@for tool in $(SYSTEM); do \
 	  command -v $$tool >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq $$tool; } >/dev/null 2>&1 || \
 	  echo "$$tool is not installed and could not be: its tests will be skipped"; done
+	@command -v prometheus >/dev/null 2>&1 || test -x $(PROMETHEUS)/usr/bin/prometheus || { mkdir -p $(PROMETHEUS) && apt-get update -qq && \
+	  cd $(PROMETHEUS) && apt-get download -qq prometheus && dpkg -x prometheus_*.deb . && rm prometheus_*.deb; } >/dev/null 2>&1 || \
+	  echo "prometheus is not installed and could not be unpacked: its tests will be skipped"
 
 demo: .venv/ready $(CONSOLE)
 	$(BIN)/waggle demo

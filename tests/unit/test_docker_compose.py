@@ -115,7 +115,12 @@ async def test_a_sample_registers_as_it_is_started(tmp_path: Path) -> None:
     """With its own command and variables, but for the addresses of this machine."""
     port = free_port()
     async with running_engine(tmp_path / "data") as engine, client_of(engine.url) as client:
-        here = {"PAAS_CSE_SC_ENDPOINT": engine.url, "PORT": str(port), "HOST": "127.0.0.1"}
+        here = {
+            "PAAS_CSE_SC_ENDPOINT": engine.url,
+            "PORT": str(port),
+            "HOST": "127.0.0.1",
+            "SERVICECOMB_METRICS_PROMETHEUS_ADDRESS": "127.0.0.1:0",
+        }
         with (tmp_path / "weather.log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,

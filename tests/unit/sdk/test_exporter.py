@@ -160,9 +160,9 @@ async def test_calls_are_counted_by_whom_they_reached() -> None:
     for status in (200, 503, 0):
         await _pass(stage, _call(), status)
     assert _rows(times) == {
-        "cart GET SUCCESS 200 1.0.0": 1,
-        "cart GET SERVER_ERROR 503 1.0.0": 1,
-        "cart GET UNKNOWN IO_ERROR 1.0.0": 1,
+        "cart 1.0.0 GET SUCCESS 200": 1,
+        "cart 1.0.0 GET SERVER_ERROR 503": 1,
+        "cart 1.0.0 GET UNKNOWN IO_ERROR": 1,
     }
 
 
