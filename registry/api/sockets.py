@@ -43,6 +43,7 @@ class Sockets:
         self._ping = ping
         self._open: set[Socket] = set()
         self._next_ping = 0.0
+        self._stopping = False
         self.published = 0
         self.overflowed = 0
         engine.on_tick.append(self.tick)
@@ -78,6 +79,9 @@ class Sockets:
     ) -> bool:
         """Answer pings until the client leaves; whether it left by itself: it is let go where `heard`, called on every pong, says no."""
         self._open.add(socket)
+        if self._stopping:
+            # Its handshake was on the way when the others were let go.
+            socket.transport.close()
         loop = asyncio.get_running_loop()
         try:
             async for message in response:
@@ -121,7 +125,8 @@ class Sockets:
                 self._write(socket, _PING)
 
     def close(self) -> None:
-        """Let all clients go: they reconnect elsewhere or later."""
+        """Let all clients go, and those who still come: they reconnect elsewhere or later."""
+        self._stopping = True
         for socket in tuple(self._open):
             socket.transport.close()
 
