@@ -86,16 +86,11 @@ def _runner(shared: Path) -> ModuleType:
 
 @pytest.mark.parametrize("hot_path", [True, False], ids=["hot", "plain"])
 @pytest.mark.parametrize("scenario", SCENARIOS)
-async def test_every_step_is_answered_as_recorded(
-    scenario: str, hot_path: bool, engine: EngineProcess, shared: Path
-) -> None:
+async def test_every_step_is_answered_as_recorded(scenario: str, hot_path: bool, tmp_path: Path, shared: Path) -> None:
     """Status, chosen headers and body of every step equal the recorded ones."""
-    if not hot_path:
-        await engine.stop()
-        engine.settings["hot_path"] = False
-        await engine.start()
-    await _take_revisions(engine)
-    differences = await _differences(scenario, engine, shared)
+    async with running_engine(tmp_path / "data", hot_path=hot_path) as engine:
+        await _take_revisions(engine)
+        differences = await _differences(scenario, engine, shared)
     assert not differences, differences
 
 
