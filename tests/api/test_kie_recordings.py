@@ -18,6 +18,8 @@ from tests.api.kie import Kie
 from tests.engine import EngineProcess, eventually, running_engine
 from tests.raw import RawAnswer, connect
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 RECORDED = ("spring-cloud-huawei-1.11.11.jsonl", 8)
 JAVA = "User-Agent: microservice-client/1.0.0\r\nContent-Type: application/json\r\nAccept-Encoding: gzip,deflate\r\n"
 GO = "User-Agent: Go-http-client/1.1\r\nAccept-Encoding: gzip\r\n"
@@ -32,17 +34,23 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest_asyncio.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[EngineProcess]:
-    """An engine that listens on KIE's own port too."""
-    async with running_engine(tmp_path / "data", kie_port=_free_port()) as started:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EngineProcess]:
+    """An engine for all of them, that listens on KIE's own port too."""
+    data = tmp_path_factory.mktemp("engine") / "data"
+    async with running_engine(data, kie_port=_free_port()) as started:
         yield started
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def kie(engine: EngineProcess) -> AsyncIterator[Kie]:
+    """The project that unmodified clients name; each test leaves nothing in it."""
     async with aiohttp.ClientSession() as session:
-        yield Kie(session, engine.url, "default")
+        made = Kie(session, engine.url, "default")
+        yield made
+        left = [row["id"] for row in (await made.ok("GET", "/kv"))["data"]]
+        if left:
+            await made.ok("DELETE", "/kv", {"ids": left}, 204)
 
 
 def _ports(engine: EngineProcess) -> list[int]:
