@@ -47,26 +47,22 @@ class JavaChassis(Instance):
         await self.create_instance(status="UP", healthCheck=check, properties={"publickey": "M" * 392})
 
     async def stay_registered(self) -> None:
-        """Every 30 s register or send a heartbeat, of which the library tries a second in the same moment."""
+        """Every 30 s register or send a heartbeat, of which the library tries a second in the same moment, and read the own instance."""
         while True:
-            with contextlib.suppress(FailedError):
+            try:
                 if not self.registered:
                     await self.register()
                 await self._beat()
+                await self.registry("read own instance", "GET", f"{self.own}?global=true")
+            except FailedError:
+                self.registered = False
             await self.world.sleep(self.beat_seconds)
 
     async def _beat(self) -> None:
-        try:
-            with contextlib.suppress(FailedError):
-                await self.beat()
-                return
+        with contextlib.suppress(FailedError):
             await self.beat()
-        except FailedError:
-            self.registered = False
-            raise
-        finally:
-            if self.registered:
-                await self.registry("read own instance", "GET", f"{self.own}?global=true")
+            return
+        await self.beat()
 
     async def leave(self) -> None:
         """First DOWN, then gone. Raises `FailedError`."""

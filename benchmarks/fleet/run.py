@@ -70,21 +70,30 @@ class _Run:
         for app in {service.app for service in self._services}:
             await self._operator.create(app)
         try:
-            async with asyncio.TaskGroup() as tasks:
-                own = [tasks.create_task(duty) for duty in self._duties(tasks)]
-                await self._go_on(tasks)
-                async with self._deploying:
-                    for task in own:
-                        task.cancel()
-                    await self._all_registered()
-                    await self._operator.check(self._services)
-                    for task in self._lives.values():
-                        task.cancel()
+            await self._live()
             await self._leave()
             await self._operator.check(self._services)
+        except ExceptionGroup as group:
+            failed = group.subgroup(LoadFailedError)
+            if failed is None:
+                raise
+            raise LoadFailedError(str(failed.exceptions[0])) from group
         finally:
             self._world.close()
         return self._figures
+
+    async def _live(self) -> None:
+        """Until everybody is told to end."""
+        async with asyncio.TaskGroup() as tasks:
+            own = [tasks.create_task(duty) for duty in self._duties(tasks)]
+            await self._go_on(tasks)
+            async with self._deploying:
+                for task in own:
+                    task.cancel()
+                await self._all_registered()
+                await self._operator.check(self._services)
+                for task in self._lives.values():
+                    task.cancel()
 
     def _duties(self, tasks: asyncio.TaskGroup) -> Sequence[Coroutine[None, None, None]]:
         """What goes on beside the fleet."""
@@ -130,7 +139,10 @@ class _Run:
             restart = Restart(how, self._figures.now)
             self._figures.running_since = math.inf
             self._figures.restarts.append(restart)
-            await (self._engine.stop() if how == STOP else self._engine.kill())
+            try:
+                await (self._engine.stop() if how == STOP else self._engine.kill())
+            except TimeoutError as error:
+                raise LoadFailedError("the engine does not end") from error
             await start(self._engine)
             self._figures.running_since = self._figures.now
             restart.away = self._figures.now - restart.at
@@ -147,7 +159,8 @@ class _Run:
             instance = self._world.dice.choice(registered)
             self._lives[instance].cancel()
             await asyncio.wait([self._lives[instance]])
-            await instance.leave()
+            with contextlib.suppress(FailedError):
+                await instance.leave()
             instance.forget()
             self._begin(tasks, instance)
 
