@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated
 
@@ -18,9 +17,9 @@ from rich.text import Text
 from benchmarks import wrk
 from benchmarks.plan import FULL, QUICK
 from benchmarks.report import markdown, print_table
-from benchmarks.results import Results
 from benchmarks.run import NAMES, Order, run
 from benchmarks.sample import LoadFailedError
+from benchmarks.server import until_told
 
 _WIDE = 200
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -46,7 +45,7 @@ def main(
     _stop(wrk.missing())
     order = Order(engine.rstrip("/"), against.rstrip("/"), only or ())
     try:
-        results = uvloop.run(_until_told(run(order, QUICK if quick else FULL, _tell)))
+        results = uvloop.run(until_told(run(order, QUICK if quick else FULL, _tell)))
     except LoadFailedError as error:
         _stop(str(error))
     except asyncio.CancelledError as error:
@@ -58,13 +57,6 @@ def main(
     else:
         print_table(results, Console(width=None if sys.stdout.isatty() else _WIDE))
     _stop("\n".join(results.failures))
-
-
-async def _until_told(measuring: Coroutine[object, object, Results]) -> Results:
-    """On SIGTERM as on Ctrl-C, every process that was started is ended first."""
-    task = asyncio.ensure_future(measuring)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await task
 
 
 def _tell(text: str) -> None:

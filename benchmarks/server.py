@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import random
+import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Coroutine
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import aiohttp
 
@@ -29,6 +32,7 @@ _ROOT_VARIABLE = "SC_INIT_ROOT_PASSWORD"
 _VERSIONS = {REGISTRY: "/v4/default/registry/version", KIE: "/v1/health"}
 _NO_CLIENTS_PORTS = (15_000, 32_000)
 _TRIES = 100
+_Figures = TypeVar("_Figures")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -80,6 +84,13 @@ async def start(engine: EngineProcess) -> None:
         await engine.start()
     except (AssertionError, TimeoutError) as error:
         raise LoadFailedError(f"the engine does not start: {error}") from error
+
+
+async def until_told(measuring: Coroutine[object, object, _Figures]) -> _Figures:
+    """On SIGTERM as on Ctrl-C, every process that was started is ended first."""
+    task = asyncio.ensure_future(measuring)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 def free_port() -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +16,7 @@ from benchmarks.fleet.run import measure
 from benchmarks.fleet.world import KILL, STOP, Plan
 from benchmarks.machine import machine
 from benchmarks.sample import LoadFailedError
+from benchmarks.server import until_told
 
 
 def main(
@@ -32,10 +35,12 @@ def main(
         raise typer.BadParameter(f"{unknown[0]!r} is neither {STOP} nor {KILL}", param_hint="--restart")
     plan = Plan(instances, seconds, pace, share, patience, restarts)
     try:
-        figures = uvloop.run(measure(plan, lambda text: typer.secho(text, dim=True, err=True)))
+        figures = uvloop.run(until_told(measure(plan, lambda text: typer.secho(text, dim=True, err=True))))
     except LoadFailedError as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(1) from error
+    except asyncio.CancelledError as error:
+        raise typer.Exit(128 + signal.SIGTERM) from error
     if json is not None:
         found = {"machine": machine(), **document(figures)}
         json.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2))
