@@ -318,6 +318,7 @@ async def test_requests_are_logged_in_one_line_each_without_what_may_be_secret(
             "service": "all",
             "version": "",
             "server": one,
+            "lane": "",
             "ms": 0,
         }
 

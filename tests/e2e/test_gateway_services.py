@@ -162,10 +162,51 @@ async def test_the_context_of_a_call_begins_at_the_edge(
             assert not [name for name, _ in headers if "canary" in name]
 
 
+async def test_a_lane_goes_along_in_the_header_that_its_group_names_and_is_counted_and_logged(
+    place: Place, session: aiohttp.ClientSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client's own is dropped in both spellings."""
+    monkeypatch.setenv("servicecomb_boot_turnDown_waitInSeconds", "0")
+    gray = {"name": "gray", "label": "gray", "rules": [{"header": "type", "value": "gray"}]}
+    lanes = [{"name": "base", "label": "base"}, gray]
+    facts = {"gateway": "edge", "target": "teller", "header": "x_lane", "on": True, "lanes": lanes}
+    async with session.put(
+        f"{place.url}/waggle/v1/lane-groups/one", json={"name": "lg", "app": "shop", **facts}
+    ) as put:
+        assert put.status == 200, await put.text()
+    async with server_of(telling) as url:
+        told = settings("teller", place, endpoints=url.removeprefix("http://"))
+        async with (
+            Microservice(told, pause=soon),
+            running_gateway(tmp_path, edge(place.url, "[{service: teller}]")) as gateway,
+        ):
+
+            async def said(**headers: str) -> dict[str, str]:
+                [(status, text)] = await asked(session, f"{gateway.url}/", **headers)
+                assert status == 200, text
+                return {name.lower(): value for name, value in orjson.loads(text)["headers"]}
+
+            async def is_marked() -> bool:
+                return "x_lane" in await said()
+
+            await eventually(is_marked)
+            marked, lying = await said(type="gray"), await said(**{"x_lane": "gray", "X-Lane": "gray"})
+            assert (marked["x_lane"], marked["x-lane"]) == ("gray", "gray")
+            assert orjson.loads(marked["x-cse-context"])["x_lane"] == "gray"
+            assert (lying["x_lane"], lying["x-lane"]) == ("base", "base")
+            async with session.get(f"{gateway.admin}/metrics") as answer:
+                metrics = await answer.text()
+            gateway.tell(signal.SIGTERM)
+            _, printed = await gateway.ended()
+    assert 'gateway_lane_requests_total{group="lg",lane="gray",target="teller"} 1.0' in metrics
+    logged = [orjson.loads(line)["lane"] for line in printed.splitlines() if '"event":"request"' in line]
+    assert logged[-2:] == ["gray", "base"]
+
+
 async def test_it_leaves_the_registry_before_it_stops_and_finishes_what_is_under_way(
     place: Place, engine: EngineProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("WAGGLE_DRAIN_WAIT", "0.3")
+    monkeypatch.setenv("servicecomb_boot_turnDown_waitInSeconds", "0.3")
     arrived, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow(_request: web.Request) -> web.Response:

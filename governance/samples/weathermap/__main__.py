@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, NamedTuple
 
 import typer
@@ -16,10 +15,10 @@ from governance.samples.weathermap import schemas
 from governance.samples.weathermap.demo import demo
 from governance.samples.weathermap.edge import run_edge
 from governance.samples.weathermap.fusion import fusionweather
-from governance.samples.weathermap.service import almanac, listening, run_registered, serve, settings_for
+from governance.samples.weathermap.service import almanac, listening, plainly_told, run_registered, serve, settings_for
 from governance.samples.weathermap.weather import forecast, weather, weather_beta
 from governance.samples.weathermap.web_page import weathermapweb
-from governance.sdk import Microservice, SettingsError
+from governance.sdk import Microservice
 
 
 class Sample(NamedTuple):
@@ -52,7 +51,7 @@ def _add(name: str, sample: Sample) -> None:
     @app.command(name, help=f"Run {name} ({sample.name} {sample.version}, port {sample.port}).")
     def command(host: Host = "127.0.0.1", port: PortOption = 0, engine: Engine = "", advertise: Advertise = "") -> None:
         own = port or sample.port
-        with _plainly_told():
+        with plainly_told():
             settings = settings_for(sample.name, sample.version, advertise or host, own, engine, sample.schema)
             almanac(os.environ)
             make = sample.make
@@ -68,18 +67,8 @@ for _name, _sample in SAMPLES.items():
 def _web(host: Host = "127.0.0.1", port: PortOption = 0) -> None:
     """Run the page's server (port 3000); SERVICE_ADDR is the edge's host:port."""
     address = os.environ.get("SERVICE_ADDR", "127.0.0.1:3010")
-    with _plainly_told(), listening(host, port or 3000) as listener:
+    with plainly_told(), listening(host, port or 3000) as listener:
         uvloop.run(serve(weathermapweb(address), listener))
-
-
-@contextlib.contextmanager
-def _plainly_told() -> Iterator[None]:
-    """A port that is taken or a setting that is wrong is one line, and status 1."""
-    try:
-        yield
-    except (OSError, SettingsError) as error:
-        typer.secho(str(error), fg="red", err=True)
-        raise typer.Exit(1) from error
 
 
 if __name__ == "__main__":

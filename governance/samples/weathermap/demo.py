@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +27,7 @@ _START_SECONDS = 60.0
 _REFRESH_SECONDS = 1.0
 _PATIENCE = aiohttp.ClientTimeout(total=3)
 _HIGHEST_PORT = 65535
-_STOP = "stop"
+STOP = "stop"
 
 
 def demo(
@@ -51,21 +52,15 @@ def demo(
 
 async def _run(plan: Plan) -> int:
     console = Console(highlight=False, markup=False)
-    if taken := [f"{port} ({name})" for port, name in plan.ports().items() if not _is_free(port)]:
-        console.print(
-            f"These ports are taken: {', '.join(taken)}. Free them, or choose others: see --help.",
-            style="red",
-            soft_wrap=True,
-        )
+    if (complaint := taken(plan.ports())) is not None:
+        console.print(complaint, style="red", soft_wrap=True)
         return 1
     try:
         asking = ServiceSettings.load(name="demo", addresses=plan.engine)
     except SettingsError as error:
         console.print(str(error), style="red", soft_wrap=True)
         return 1
-    happenings: asyncio.Queue[str] = asyncio.Queue()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, happenings.put_nowait, _STOP)
+    happenings = stops()
     members = plan.members()
     console.print(f"Starting {len(members)} processes; their logs are in {plan.folder}", soft_wrap=True)
     async with Fleet(plan.folder, members, happenings.put_nowait) as fleet, aiohttp.ClientSession() as session:
@@ -97,7 +92,7 @@ class _Show:
             while True:
                 await self._look(live)
                 happened = await _next(happenings)
-                if happened == _STOP:
+                if happened == STOP:
                     return 0
                 if happened and not self._survives(happened):
                     return 1
@@ -143,6 +138,14 @@ class _Show:
         return bool(weather.get("currentWeather") and weather.get("forecastWeather"))
 
 
+def stops() -> asyncio.Queue[str]:
+    """What happens: for now that somebody stops the demo. Whoever starts processes puts in the names of those that end."""
+    happenings: asyncio.Queue[str] = asyncio.Queue()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, happenings.put_nowait, STOP)
+    return happenings
+
+
 async def _next(happenings: asyncio.Queue[str]) -> str:
     """What happens within a second; empty where nothing does."""
     try:
@@ -150,6 +153,12 @@ async def _next(happenings: asyncio.Queue[str]) -> str:
             return await happenings.get()
     except TimeoutError:
         return ""
+
+
+def taken(ports: Mapping[int, str]) -> str | None:
+    """What to say where somebody else listens on ports, given with what they are for."""
+    busy = [f"{port} ({name})" for port, name in ports.items() if not _is_free(port)]
+    return f"These ports are taken: {', '.join(busy)}. Free them, or choose others: see --help." if busy else None
 
 
 def _is_free(port: int) -> bool:

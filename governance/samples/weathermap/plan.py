@@ -15,6 +15,18 @@ _EXTRA_PORTS = (30110, 30103, 30109)
 _NO_EXTRA_PORTS = ("--kie-port", "0", "--config-port", "0", "--monitor-port", "0")
 
 
+def engine_ports(port: int) -> dict[int, str]:
+    """The ports of a sample's engine, and what for: its extra ones belong to its usual one."""
+    return dict.fromkeys((port, *(_EXTRA_PORTS if port == DEFAULT_ENGINE_PORT else ())), ENGINE)
+
+
+def engine_member(port: int, folder: Path) -> Member:
+    """The engine of a sample, with its data in the folder."""
+    extra = () if port == DEFAULT_ENGINE_PORT else _NO_EXTRA_PORTS
+    where = ("--host", "127.0.0.1", "--port", str(port), "--data-dir", str(folder / ENGINE))
+    return Member(ENGINE, [sys.executable, "-m", "registry.cli", "serve", *where, *extra])
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The demo's ports and folder. The services behind the edge have the five ports from `base_port` on, weather two of them."""
@@ -43,9 +55,7 @@ class Plan:
 
     def ports(self) -> dict[int, str]:
         """The ports that must be free, and what for."""
-        extra = _EXTRA_PORTS if self.port == DEFAULT_ENGINE_PORT else ()
-        services = {port: shown for shown, _, port in self._services()}
-        return {self.port: ENGINE, **dict.fromkeys(extra, ENGINE), **services}
+        return {**engine_ports(self.port), **{port: shown for shown, _, port in self._services()}}
 
     def members(self) -> list[Member]:
         """The processes, in the order in which they start."""
@@ -56,7 +66,7 @@ class Plan:
             "SERVICECOMB_METRICS_PROMETHEUS_ADDRESS": "127.0.0.1:0",
         }
         return [
-            self._engine(),
+            engine_member(self.port, self.folder),
             *(
                 Member(shown, self._command(name, port), page_needs if name == "weathermapweb" else service_needs)
                 for shown, name, port in self._services()
@@ -73,11 +83,6 @@ class Plan:
             yield "weather-beta", "weather-beta", self.base_port + 3
         yield "edge-service", "edge-service", self.edge_port
         yield "weathermapweb", "weathermapweb", self.web_port
-
-    def _engine(self) -> Member:
-        extra = () if self.port == DEFAULT_ENGINE_PORT else _NO_EXTRA_PORTS
-        where = ("--host", "127.0.0.1", "--port", str(self.port), "--data-dir", str(self.folder / ENGINE))
-        return Member(ENGINE, [sys.executable, "-m", "registry.cli", "serve", *where, *extra])
 
     def _command(self, name: str, port: int) -> list[str]:
         where = ["--host", "127.0.0.1", "--port", str(port)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
+import typer
 from aiohttp import web
 
 from governance.logs import logger
@@ -32,17 +34,31 @@ def almanac(environ: Mapping[str, str]) -> Almanac:
 
 def settings_for(name: str, version: str, host: str, port: int, engine: str, schema: str) -> ServiceSettings:
     """The settings of one of the sample's services."""
-    given: dict[str, object] = {"app": APP, "name": name, "endpoints": (f"rest://{host}:{port}",)}
-    given |= {"schemas": {name: schema} if schema else {}, "pull_interval": 15.0}
-    # Whoever calls is told by a push: a second is plenty.
-    given["drain_wait"] = 1.0
+    schemas = {name: schema} if schema else {}
     # Who calls others proves who it is, so that their access lists know it.
-    given["sign_calls"] = name in _CALLERS
+    given = {"app": APP, "name": name, "schemas": schemas, "sign_calls": name in _CALLERS}
+    return sample_settings(version, host, port, engine, **given)
+
+
+def sample_settings(version: str, host: str, port: int, engine: str, **given: object) -> ServiceSettings:
+    """The settings of a service of any sample. The version of CAS_INSTANCE_VERSION goes before its own. Raises `SettingsError`."""
+    # Whoever calls is told by a push that a service leaves: a second is plenty.
+    given = {"endpoints": (f"rest://{host}:{port}",), "pull_interval": 15.0, "drain_wait": 1.0, **given}
     if not os.environ.get("CAS_INSTANCE_VERSION"):
         given["version"] = version
     if engine:
         given["addresses"] = engine
     return ServiceSettings.load(None, {_HEARTBEATS: "10", **os.environ}, **given)
+
+
+@contextlib.contextmanager
+def plainly_told() -> Iterator[None]:
+    """A port that is taken or a setting that is wrong is one line, and status 1."""
+    try:
+        yield
+    except (OSError, SettingsError) as error:
+        typer.secho(str(error), fg="red", err=True)
+        raise typer.Exit(1) from error
 
 
 async def latency(environ: Mapping[str, str]) -> None:
