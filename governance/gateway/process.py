@@ -98,7 +98,7 @@ class GatewayProcess:
         governance.update(self._config, {})
         self._gateway.core.governor = governance
         if self._service is not None:
-            self._service.document.processors = governance.rules.processors
+            self._service.tell_of(governance.rules)
 
     def _configured(self, service: Microservice) -> None:
         """The engine's configuration has changed."""

@@ -32,7 +32,7 @@ from governance.sdk.heartbeat import Heartbeats
 from governance.sdk.identity import PUBLIC_KEY, TOKEN, Callers, Signature
 from governance.sdk.membership import Membership
 from governance.sdk.model import Instance
-from governance.sdk.monitor import Document, Tally, Uploads
+from governance.sdk.monitor import Uploads
 from governance.sdk.outcomes import OutcomeReports, Outcomes, OutcomeStage
 from governance.sdk.providers import Providers
 from governance.sdk.server.inbound import CALLER, Inbound
@@ -91,10 +91,7 @@ class Microservice:
         self.own_instance = _own_instance(settings)
         """What of it matters for whom it calls."""
         called, called_stage = outgoing(clock)
-        self._tally = Tally(settings.name, settings.app, clock)
-        self.document = Document(settings, self.instance_id, self._tally, self.rules.processors, clock)
-        """What it tells for dashboards."""
-        self._uploads = Uploads(settings, self._client, self.document, self.instance_id)
+        self._uploads = Uploads(settings, self._client, self.instance_id, self.rules, clock)
         stages = outbound(
             self.rules,
             self.own_instance,
@@ -108,7 +105,7 @@ class Microservice:
         self.callers = Callers(self._client)
         """Who calls, as far as they prove it."""
         answered, answered_stage = incoming(clock)
-        stages = (answered_stage, self._tally.provided(), *inbound(self.rules, clock=clock, pause=pause))
+        stages = (answered_stage, self._uploads.tally.provided(), *inbound(self.rules, clock=clock, pause=pause))
         self.inbound = Inbound(self.rules, stages, settings.schemas, self.callers.facts)
         """The way in, for a server's middleware: `governed(service.inbound)`."""
         self._draining = Draining(self._membership, self.inbound.gate, settings, clock, pause)
@@ -206,7 +203,11 @@ class Microservice:
 
     def counting(self) -> Sequence[Stage]:
         """Stages that count calls for what the engine is told: for a client that is not `http`."""
-        return OutcomeStage(self.outcomes, self.settings.app, clock=self._clock), self._tally.called()
+        return OutcomeStage(self.outcomes, self.settings.app, clock=self._clock), self._uploads.tally.called()
+
+    def tell_of(self, rules: LiveRules) -> None:
+        """Tell the engine of the breakers among these rules: for a client that is not `http`."""
+        self._uploads.document.processors = rules.processors
 
     def own_names(self) -> Mapping[str, str]:
         """What the service says of itself in the calls that it makes."""

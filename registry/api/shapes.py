@@ -180,7 +180,7 @@ def _check(shape: Shape, member: Member, value: object) -> None:
             _check_size(shape, member, len(value))
             for item in value:
                 _check_item(shape, member, item)
-        case int():
+        case int() if member.kind is Kind.INT:
             _check_number(shape, member, value)
 
 

@@ -8,19 +8,9 @@ from typing import ClassVar
 
 SAME_POINT = 3
 """Seconds within which documents make one point, the newest of which counts: some clients send several at a time."""
-_LARGEST_HALF = 65504.0
-_LARGEST_RATE = 1e9
+LARGEST_HALF = 65504.0
+"""The largest number that half precision holds: latencies in milliseconds are told up to a minute."""
 _SECOND = Struct("<I")
-
-
-def half(number: float) -> float:
-    """The number, if a half-precision float can hold it, else the largest that one can: more than a minute, in milliseconds."""
-    return min(max(number, 0.0), _LARGEST_HALF)
-
-
-def single(number: float) -> float:
-    """The number, if it can be a rate, else the largest."""
-    return min(max(number, 0.0), _LARGEST_RATE)
 
 
 class History:
@@ -35,15 +25,17 @@ class History:
     def add(self, second: int, kept: int, *values: float) -> None:
         """Add a point and drop what is older than so many seconds. What the clock's future holds, as it was set back, goes, too."""
         points, layout = self._points, self.layout
-        size = layout.size
-        stale = 0
-        while stale < len(points) and _SECOND.unpack_from(points, stale)[0] <= second - kept:
+        size, stale, length = layout.size, 0, len(points)
+        while stale < length and _SECOND.unpack_from(points, stale)[0] <= second - kept:
             stale += size
-        del points[:stale]
-        while points and self.last > second:
+        if stale:
+            del points[:stale]
+        last = self.last
+        while last > second:
             del points[-size:]
-        if points and second - self.last < SAME_POINT:
-            layout.pack_into(points, len(points) - size, self.last, *values)
+            last = self.last
+        if points and second - last < SAME_POINT:
+            layout.pack_into(points, len(points) - size, last, *values)
         else:
             points += layout.pack(second, *values)
 

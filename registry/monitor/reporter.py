@@ -6,18 +6,17 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from struct import Struct
 
-from registry.monitor.history import InstanceHistory, InterfaceHistory, half, single
+from registry.monitor.history import LARGEST_HALF, InstanceHistory, InterfaceHistory
 from registry.monitor.names import called_by, is_provided
 from registry.monitor.outcomes import VersionKey
 from registry.monitor.totals import Totals
-from registry.monitor.uploads import Reading, Resources, Told, Upload
+from registry.monitor.uploads import LARGEST, Reading, Resources, Told, Upload
 
 _MISSED = 3
 """Intervals without a document after which what an instance told is stale."""
 _USUAL_INTERVAL = 10
 _LONGEST_INTERVAL = 100
 _SHORTEST_INTERVAL = 5
-_LARGEST_COUNT = 2**32 - 1
 _LATEST = Struct("<fff7fIIIIB")
 
 
@@ -33,13 +32,18 @@ class Interface:
 
     def add(self, reading: Reading, second: int, kept: int) -> None:
         """Take what was told now."""
-        one, (_, p99, p90, _, p50, _, _) = reading, reading.quantiles
-        counts = (min(max(count, 0), _LARGEST_COUNT) for count in (one.total, one.failures, one.rejected, one.timeouts))
-        rates = (single(one.rate), single(one.latency), single(one.failure_rate), *map(single, one.quantiles))
-        self._latest = _LATEST.pack(*rates, *counts, one.breaker_open)
-        milliseconds = map(half, (one.latency, p50, p90, p99))
-        self.history.add(second, kept, single(one.rate), half(one.failure_rate), *milliseconds, one.breaker_open)
+        one, quantiles = reading, reading.quantiles
+        counts = (one.total, one.failures, one.rejected, one.timeouts)
+        self._latest = _LATEST.pack(one.rate, one.latency, one.failure_rate, *quantiles, *counts, one.breaker_open)
+        _, p99, p90, _, p50, _, _ = quantiles
+        latency, p50, p90, p99 = (min(number, LARGEST_HALF) for number in (one.latency, p50, p90, p99))
+        self.history.add(second, kept, one.rate, one.failure_rate, latency, p50, p90, p99, one.breaker_open)
         self.seen = second
+
+    def calls(self) -> tuple[float, float, float, float, bool]:
+        """What was told last, as sums need it: rate, latency, failure rate, the latency of 99 of 100 calls, and whether it is open."""
+        rate, latency, failure_rate, _, p99, *_, is_open = _LATEST.unpack(self._latest)
+        return rate, latency, failure_rate, p99, bool(is_open)
 
     def latest(self, name: str) -> Reading:
         """What was told last."""
@@ -128,15 +132,17 @@ class Reporter:
 
     def _sum(self, second: int, known: Callable[[str], bool]) -> None:
         served, called, totals = Totals(), dict[str, Totals](), Totals(instances=1)
-        serves = False
-        for one in self.fresh(second):
-            totals.breakers_open += one.breaker_open
-            if is_provided(one.name, self.key.service):
+        serves, since = False, second - self.patience
+        for name, interface in self.interfaces.items():
+            if interface.seen < since:
+                continue
+            *measured, is_open = interface.calls()
+            totals.breakers_open += is_open
+            if is_provided(name, self.key.service):
                 serves = True
-                served.count(one.rate, one.latency, one.failure_rate, one.quantiles[1])
-            elif service := called_by(one.name, known):
-                sums = called.setdefault(service, Totals())
-                sums.count(one.rate, one.latency, one.failure_rate, one.quantiles[1])
+                served.count(*measured)
+            elif service := called_by(name, known):
+                called.setdefault(service, Totals()).count(*measured)
         for sums in (served,) if serves else called.values():
             totals.add(sums)
         totals.use(self.resources)
@@ -155,12 +161,12 @@ class Reporter:
         self.history.add(
             second,
             kept,
-            single(one.rate),
-            half(one.failure_rate),
-            half(one.latency),
-            half(one.p99),
+            min(one.rate, LARGEST),
+            one.failure_rate,
+            min(one.latency, LARGEST_HALF),
+            min(one.p99, LARGEST_HALF),
             min(one.breakers_open, 2**16 - 1),
-            min(max(of.threads, 0), _LARGEST_COUNT),
-            half(of.cpu or 0.0),
-            float(of.memory),
+            of.threads,
+            of.cpu or 0.0,
+            of.memory,
         )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+LARGEST = 1e9
+"""Of rates and latencies; what is more is told as that."""
+LARGEST_COUNT = 2**32 - 1
 MOST_CPU = 100.0
 """Percent of all cores. The first sample of a Java process says anything at all."""
 
@@ -13,7 +16,8 @@ MOST_CPU = 100.0
 class Reading:
     """One interface in a document: calls a second, milliseconds, the share of calls that failed, and what was counted in its window.
 
-    `quantiles` are the milliseconds of 99.5, 99, 90, 75, 50, 25 and 5 of 100 calls, 0 where the client does not know them.
+    Numbers are from 0 to `LARGEST`, counts to `LARGEST_COUNT`. `quantiles` are the milliseconds of 99.5, 99, 90, 75, 50, 25 and 5 of 100
+    calls, 0 where the client does not know them.
     """
 
     name: str

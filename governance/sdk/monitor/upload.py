@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import zlib
 
-from governance.clock import Pause
+from governance.clock import Clock, Pause
+from governance.invocation.live import LiveRules
 from governance.logs import logger
 from governance.sdk.addresses import AddressPool
 from governance.sdk.calls import EngineCall, EngineError, EngineUnavailableError, good
 from governance.sdk.client import CenterClient
 from governance.sdk.monitor.document import Document
+from governance.sdk.monitor.tally import Tally
 from governance.sdk.settings import ServiceSettings
 
 _REFUSED_SECONDS = 60.0
@@ -20,10 +22,14 @@ log = logger(__name__)
 class Uploads:
     """Sends the documents of one instance to `monitor_addresses`, else to the engine's."""
 
-    def __init__(self, settings: ServiceSettings, client: CenterClient, document: Document, instance_id: str) -> None:
+    def __init__(
+        self, settings: ServiceSettings, client: CenterClient, instance_id: str, rules: LiveRules, clock: Clock
+    ) -> None:
+        self.tally = Tally(settings.name, settings.app, clock)
+        """What counts the calls."""
+        self.document = Document(settings, instance_id, self.tally, rules.processors, clock)
         self._settings = settings
         self._client = client
-        self._document = document
         self._pool = AddressPool(settings.monitor_addresses or settings.addresses, zlib.crc32(instance_id.encode()))
         self._failing = False
 
@@ -38,7 +44,7 @@ class Uploads:
         told = EngineCall(
             method="POST",
             path=f"/v2/{settings.project}/csemonitor/metric",
-            body=self._document.make(service_id),
+            body=self.document.make(service_id),
             query=(("service", settings.name),),
             headers=self._client.headers,
             seconds=settings.request_timeout,

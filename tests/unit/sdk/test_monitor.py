@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.invocation.invocation import Invocation, LocalReply, Reply
+from governance.invocation.live import LiveRules
 from governance.invocation.measures import Measure
 from governance.rules.marker import Request
+from governance.rules.selection import OwnService
 from governance.sdk import ServiceSettings
 from governance.sdk.addresses import AddressPool
 from governance.sdk.calls import Answer, EngineCall, EngineUnavailableError
@@ -134,8 +136,8 @@ class _Engine:
 async def test_documents_go_on_whatever_becomes_of_them(caplog: pytest.LogCaptureFixture) -> None:
     """At once and at each interval; after a refusal in a minute. It is told once that they do not arrive."""
     time, engine = Time(), _Engine(200, 0, 503, 404, 200, 0)
-    document = Document(SETTINGS, "i", Tally("weather", "map", time.clock), lambda: iter(()), time.clock)
-    uploads = Uploads(SETTINGS, engine, document, "i")  # type: ignore[arg-type]
+    rules = LiveRules(OwnService("weather", "2.0.0"))
+    uploads = Uploads(SETTINGS, engine, "i", rules, time.clock)  # type: ignore[arg-type]
     running = asyncio.create_task(uploads.run("s", time.pause))
     await time.until_someone_pauses()
     await time.pass_(100)
