@@ -199,7 +199,8 @@ class Settings(BaseModel):
     monitor_all_interfaces: Count = Field(400000, description="Most interfaces of all instances together.")
     monitor_listeners: Count = Field(1000, description="Most open streams of live data.")
     monitor_metrics: Literal["off", "service", "instance", "interface"] = Field(
-        "off", description="How much of the data for dashboards is in /metrics, too, which whoever reads that then sees."
+        "off",
+        description="How much of the data for dashboards is in /metrics, too, which whoever reads that then sees.",
     )
     monitor_metrics_series: Count = Field(10000, description="Most series of it in /metrics.")
     monitor_access: Literal["roles", "everyone"] = Field(

@@ -190,3 +190,12 @@ async def test_a_wrong_password_is_refused_as_anywhere_and_a_body_that_is_no_for
     many = aiohttp.FormData([(f"n{number}", "") for number in range(100)])
     async with guarded.session.post(guarded.url + TOKEN, data=many) as answer:
         assert answer.status == 400
+
+
+async def test_guesses_by_a_form_count_as_any_others(guarded: Client) -> None:
+    guess = {**FORM, "client_id": "guessed", "client_secret": PASSWORD}
+    for _ in range(3):
+        assert (await _token(guarded, guess))[1]["errorCode"] == "401202"
+    assert (await _token(guarded, guess))[1]["errorCode"] == "403201"
+    _, body, _ = await guarded.call("POST", "/v4/token", {"name": "guessed", "password": PASSWORD}, 403)
+    assert body["errorCode"] == "403201"  # type: ignore[index]

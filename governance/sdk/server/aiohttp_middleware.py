@@ -29,7 +29,7 @@ def governed(inbound: Inbound) -> Middleware:
             path=request.path,
             headers=request.headers,
             queries=lambda: request.query,
-            pattern=resource.canonical if resource is not None else "",
+            pattern=lambda: resource.canonical if resource is not None else "",
         )
         answer = _answer(request, await inbound.handle(arrival, run))
         if inbound.gate.closed and not answer.prepared:

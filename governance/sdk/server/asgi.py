@@ -60,7 +60,14 @@ def _arrival(scope: Mapping[str, Any]) -> Arrival:
         path=scope["path"],
         headers=_headers(scope["headers"]),
         queries=lambda: dict(reversed(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))),
+        pattern=lambda: _pattern(scope),
     )
+
+
+def _pattern(scope: Mapping[str, Any]) -> str:
+    """The path of the route that Starlette and FastAPI leave in the scope; Django and Quart leave none."""
+    route = scope.get("route")
+    return str(getattr(route, "path_format", None) or getattr(route, "path", None) or "")
 
 
 def _headers(raw: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:

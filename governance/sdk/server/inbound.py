@@ -26,14 +26,14 @@ Facts: TypeAlias = Callable[[Mapping[str, str]], Awaitable[Mapping[str, str] | N
 class Arrival:
     """A request as a server has it. Names of headers are found in lower case at least; `queries` is asked where a rule needs them.
 
-    `pattern` is that of the server's route, such as `/carts/{id}`, where it is known by now.
+    `pattern` gives that of the server's route, such as `/carts/{id}`: empty for as long as the server has not chosen one.
     """
 
     method: str
     path: str
     headers: Mapping[str, str]
     queries: Callable[[], Mapping[str, str]] = dict
-    pattern: str = ""
+    pattern: Callable[[], str] = str
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -41,6 +41,7 @@ class _Arriving(Invocation):
     """What the last stage runs."""
 
     run: Callable[[], Awaitable[Reply]] = field(repr=False)
+    chosen: Callable[[], str] = field(repr=False)
 
 
 class Inbound:
@@ -91,11 +92,15 @@ class Inbound:
             schema=schema,
             operation=operation,
             context=values,
-            pattern=arrival.pattern or self._interfaces.pattern((schema, operation)),
+            pattern=arrival.pattern() or self._interfaces.pattern((schema, operation)),
             run=run,
+            chosen=arrival.pattern,
         )
 
 
 async def _run(invocation: Invocation) -> Reply:
     assert isinstance(invocation, _Arriving)  # noqa: S101  no other is given to the chain
-    return await invocation.run()
+    try:
+        return await invocation.run()
+    finally:
+        invocation.pattern = invocation.chosen() or invocation.pattern

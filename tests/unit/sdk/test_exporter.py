@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
-from collections.abc import Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 
 import aiohttp
 import pytest
+from aiohttp import web
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
 from governance.invocation.invocation import Invocation, LocalReply, Reply
-from governance.rules.marker import Request
+from governance.invocation.live import LiveRules
+from governance.rules.marker import Request as Asked
+from governance.rules.selection import OwnService
 from governance.sdk import Microservice, ServiceSettings
 from governance.sdk.call_metrics import MOST_ROWS, CallTimes, CountingStage, incoming, outgoing
 from governance.sdk.exporter import exported, said_of
 from governance.sdk.registration import instance_document
+from governance.sdk.server import GovernedASGI, Inbound, governed
 from tests.unit.sdk.fakes import Time
-from tests.unit.sdk.servers import nobody
+from tests.unit.sdk.servers import nobody, under_uvicorn
 
 
 @pytest.mark.parametrize(
@@ -115,7 +127,7 @@ class _Target:
 
 
 def _call(method: str = "GET", pattern: str = "") -> Invocation:
-    return Invocation(request=Request(path="/x/1", method=method), service="cart", pattern=pattern, target=_Target())
+    return Invocation(request=Asked(path="/x/1", method=method), service="cart", pattern=pattern, target=_Target())
 
 
 def _rows(times: CallTimes) -> dict[str, float]:
@@ -173,3 +185,58 @@ async def test_what_comes_after_the_most_rows_is_other() -> None:
     rows = _rows(times)
     assert len(rows) == MOST_ROWS + 1
     assert rows["other UNKNOWN other other"] == 5
+
+
+async def _uris_of(application: Callable[[Inbound], AbstractAsyncContextManager[str]]) -> set[str]:
+    """The patterns that two requests of different paths, and one that has no route, are counted by."""
+    times, stage = incoming(time.monotonic)
+
+    async def nobody_known(_context: object) -> None:
+        """Nobody proves who calls."""
+
+    way = Inbound(LiveRules(OwnService("shop")), [stage], {}, nobody_known)
+    async with application(way) as address, aiohttp.ClientSession() as session:
+        for path in ("/carts/1", "/carts/2", "/none"):
+            async with session.get(address + path) as answer:
+                assert answer.status == (404 if path == "/none" else 200)
+    return {row.split(" ", 3)[3] for row in _rows(times)}
+
+
+@contextlib.asynccontextmanager
+async def _in_aiohttp(way: Inbound) -> AsyncIterator[str]:
+    async def show(_request: web.Request) -> web.Response:
+        return web.Response()
+
+    app = web.Application(middlewares=[governed(way)])
+    app.router.add_get("/carts/{number}", show)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def _in_fastapi(way: Inbound) -> AbstractAsyncContextManager[str]:
+    app = FastAPI()
+
+    @app.get("/carts/{number}")
+    async def show(number: str) -> str:
+        return number
+
+    return under_uvicorn(GovernedASGI(app, way))
+
+
+def _in_starlette(way: Inbound) -> AbstractAsyncContextManager[str]:
+    async def show(_request: Request) -> PlainTextResponse:
+        return PlainTextResponse("here")
+
+    return under_uvicorn(GovernedASGI(Starlette(routes=[Route("/carts/{number:int}", show)]), way))
+
+
+@pytest.mark.parametrize("application", [_in_aiohttp, _in_fastapi, _in_starlette])
+async def test_paths_are_counted_by_the_pattern_of_the_servers_route(
+    application: Callable[[Inbound], AbstractAsyncContextManager[str]],
+) -> None:
+    assert await _uris_of(application) == {"/carts/{number}", "UNKNOWN"}
