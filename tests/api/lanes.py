@@ -8,6 +8,7 @@ from governance.rules.check import check
 from governance.rules.marker import Request
 from governance.rules.routes import RouteRules, first_match
 from tests.api.objects import ObjectClient
+from tests.api.own_config import OwnConfig
 
 RULE = "servicecomb.globalRouteRule"
 UNITS = ["controller", "consumer", "provider"]
@@ -23,14 +24,16 @@ GRAY = {
 class LaneClient(ObjectClient):
     """A client of one group, and the instances of its application."""
 
-    def named(self, name: str, path: str = "lane-groups", **names: str) -> LaneClient:
+    def named(self, name: str) -> LaneClient:
+        """Another group of the same application."""
+        return self.beside("lane-groups", {**self.names, "name": name})
+
+    def beside(self, path: str, names: dict[str, str]) -> LaneClient:
         """Another object of the same project."""
-        other = LaneClient(
-            self._session, self.registry.partition("/v4/")[0], path, names or {**self.names, "name": name}
-        )
         url = self.registry.partition("/v4/")[0]
+        other = LaneClient(self._session, url, path, names)
         other.project, other.registry, other.items = self.project, self.registry, self.items
-        other._own = type(self._own)(self._session, url, self.project)
+        other._own = OwnConfig(self._session, url, self.project)
         other._own.url = f"{url}/waggle/v1/{path}"
         return other
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -10,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from tests.api.lanes import BASE, GRAY, RULE, UNITS, LaneClient
-from tests.engine import EngineProcess
+from tests.engine import EngineProcess, running_engine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 OBJECT = "servicecomb.x.lane.lane-test"
@@ -24,7 +25,7 @@ async def lanes(shared_engine: EngineProcess) -> AsyncIterator[LaneClient]:
     async with aiohttp.ClientSession() as session:
         names = {"name": "lane-test", "app": "mall", "environment": ""}
         made = LaneClient(session, shared_engine.url, "lane-groups", names)
-        for name in UNITS:
+        for name in ("edge", *UNITS):
             await made.runs(name)
         yield made
 
@@ -101,6 +102,13 @@ async def test_who_says_no_lane_is_shown_since_everything_goes_there(lanes: Lane
     assert said.endswith("says no lane: it gets requests of every lane")
     await lanes.gone(stray)
     assert (await lanes.ok("GET", "/one"))["strays"] == []
+
+
+async def test_an_entry_that_is_not_registered_is_a_warning(lanes: LaneClient) -> None:
+    """A misspelt name would lead nothing into lanes, and say nothing."""
+    made = await lanes.put(gateway="egde", target="contoller", lanes=[BASE])
+    absent = [f"no service {name} is registered in application mall" for name in ("egde", "contoller")]
+    assert made["warnings"] == absent
 
 
 async def test_a_group_ends_with_its_rule(lanes: LaneClient) -> None:
@@ -224,7 +232,7 @@ async def test_of_a_framework_that_nobody_knows_there_is_a_warning(lanes: LaneCl
 
 
 async def test_a_service_in_lanes_has_no_gray_release_and_the_other_way_round(lanes: LaneClient) -> None:
-    gray = lanes.named("", "gray-releases", service="provider", app="mall", environment="")
+    gray = lanes.beside("gray-releases", {**LABELS, "service": "provider"})
     await gray.put(version="3.0.0", baseline=["1.0.0"])
     said = await lanes.put_refused(409004, gateway="edge", target="controller", lanes=[BASE])
     assert said.startswith("provider has a route rule of its own, as by a gray release")
@@ -232,8 +240,27 @@ async def test_a_service_in_lanes_has_no_gray_release_and_the_other_way_round(la
     await create(lanes)
     said = await gray.put_refused(409004, version="3.0.0", baseline=["1.0.0"])
     assert said.startswith("provider is in the lanes of group lane-test")
-    outside = lanes.named("", "gray-releases", service="stock", app="mall", environment="")
+    outside = lanes.beside("gray-releases", {**LABELS, "service": "stock"})
     await outside.put(version="3.0.0", baseline=["1.0.0"])
+
+
+async def test_the_engine_says_which_header_new_groups_have_and_how_many_there_may_be(tmp_path: Path) -> None:
+    async with (
+        running_engine(tmp_path / "data", lane_header="x_lane", quota_lane_groups=2) as engine,
+        aiohttp.ClientSession() as session,
+    ):
+        lanes = LaneClient(session, engine.url, "lane-groups", {"name": "one", "app": "mall", "environment": ""})
+        made = await lanes.put(gateway="edge", target="controller", lanes=[BASE, GRAY])
+        assert made["object"]["header"] == "x_lane"
+        assert (await lanes.goes("gray", "x_lane"), await lanes.goes("gray")) == (["gray", "base"], ["base"])
+        assert (await lanes.put(on=True))["object"]["header"] == "x_lane"
+        second = await lanes.named("two").put(gateway="edge", target="stock", header="x_cse_canary")
+        assert second["object"]["header"] == "x_cse_canary"
+        said = await lanes.named("three").put_refused(422001, gateway="edge", target="sales")
+        assert said == "reached maximum allowed lane groups: 2"
+        await lanes.put(on=False)
+        elsewhere = lanes.beside("lane-groups", {"name": "three", "app": "other", "environment": ""})
+        await elsewhere.put(gateway="edge", target="controller")
 
 
 @pytest.mark.parametrize(

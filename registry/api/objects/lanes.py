@@ -71,13 +71,12 @@ def _refuse(why: Iterable[str]) -> None:
 
 
 def lanes_shown(engine: Engine, tenant: str, group: LaneGroup) -> Mapping[str, object]:
-    """The lanes with their components and these with their instances, who is in none, and what one should know."""
+    """The lanes with their components and these with their instances, and who is in none."""
     among = residents(engine.catalog, tenant, group.app, group.environment)
     by_label = members(group, among)
     return {
         "lanes": [_lane(lane, by_label[lane.label]) for lane in group.lanes],
         "strays": list(map(_instance, strays(group, among))),
-        "warnings": list(_warnings(group, among, by_label)),
     }
 
 
@@ -111,7 +110,10 @@ def _instance(one: Resident) -> Mapping[str, object]:
     }
 
 
-def _warnings(group: LaneGroup, among: Sequence[Resident], by_label: Mapping[str, Sequence[Resident]]) -> Iterator[str]:
+def lane_warnings(engine: Engine, tenant: str, group: LaneGroup) -> Iterator[str]:
+    """What one should know of a group: components without instances, instances without a lane, runtimes that do not follow."""
+    among = residents(engine.catalog, tenant, group.app, group.environment)
+    by_label = members(group, among)
     for lane in group.lanes:
         here = {one.component for one in by_label[lane.label]}
         elsewhere = {one.component: one.label for one in among if one.label not in ("", lane.label)}

@@ -14,7 +14,7 @@ from governance.rules.objects.lane import LaneGroup
 from governance.rules.printing import plain_record
 from governance.rules.reading import readers_of
 from governance.rules.routes import RouteRule
-from registry.api.objects.lanes import lanes_shown
+from registry.api.objects.lanes import lane_warnings, lanes_shown
 from registry.catalog import Catalog
 from registry.catalog.records import ProviderKey
 from registry.config.objects import Part, Stored
@@ -38,7 +38,9 @@ def shown(engine: Engine, tenant: str, stored: Stored) -> Mapping[str, object]:
     if isinstance(one, Degrade):
         return {**facts, "warnings": list(_unknown(catalog, tenant, one, (one.consumer, one.service)))}
     if isinstance(one, LaneGroup):
-        return {**facts, **lanes_shown(engine, tenant, one)}
+        absent = _unknown(catalog, tenant, one, (one.gateway, one.target))
+        warnings = [*absent, *lane_warnings(engine, tenant, one)]
+        return {**facts, **lanes_shown(engine, tenant, one), "warnings": warnings}
     instances = running(catalog, tenant, key_of(one, one.service))
     warnings = [*_unknown(catalog, tenant, one, (one.service,)), *_absent(one, instances)]
     up = [instance for instance in instances or () if instance.up]
