@@ -15,17 +15,20 @@ from registry.config.releases import Chosen, seen_by
 from registry.config.state import State, Topic
 
 _PARTS = ("app", "service", "version")
+_GO_2_7 = {"app": "appId", "service": "serviceName"}
 
 
 class Kind(StrEnum):
     """Clients that differ in what they read or make of it.
 
-    `java` is Java Chassis from 2.8.15 on, and Spring Cloud Huawei on such a jar; `java-2.7` is Java Chassis up to 2.8.7.
+    `java` is Java Chassis from 2.8.15 on, and Spring Cloud Huawei on such a jar; `java-2.7` is Java Chassis up to 2.8.7. `go-2.7` is
+    go-chassis v2.7.1 as it comes, with go-archaius v1.5.1, whose labels have other names; `go` is go-chassis on a later one.
     """
 
     JAVA = "java"
     JAVA_2_7 = "java-2.7"
     GO = "go"
+    GO_2_7 = "go-2.7"
     CONFIG_CENTER = "config-center"
     PYTHON = "python"
 
@@ -46,7 +49,8 @@ class Client:
     def own(self) -> Mapping[str, str]:
         """Everything that labels may say of the client."""
         parts = {name: str(getattr(self, name)) for name in (*_PARTS, "environment")}
-        return {**parts, self.label[0]: self.label[1]}
+        others = {other: parts[name] for name, other in _GO_2_7.items()} if self.kind is Kind.GO_2_7 else {}
+        return {**parts, **others, self.label[0]: self.label[1]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ def levels_of(client: Client) -> Sequence[Level]:
     custom = Level("custom", [frozenset([client.label])], exact=False)
     places = list(_places(client))
     match client.kind:
-        case Kind.GO:
+        case Kind.GO | Kind.GO_2_7:
             return places
         case Kind.JAVA_2_7:
             return [custom, *places]
@@ -87,8 +91,13 @@ def levels_of(client: Client) -> Sequence[Level]:
 
 
 def _places(client: Client) -> Iterator[Level]:
-    """Each with the label of the environment, which clients send even where it is empty. Go clients ask for no version."""
+    """Each with the label of the environment, which clients send even where it is empty. Go clients have two levels."""
     labels = {"environment": client.environment}
+    if client.kind is Kind.GO_2_7:
+        app = frozenset({**labels, "appId": client.app}.items())
+        yield Level("app", [app])
+        yield Level("service", [app | {("serviceName", client.service), ("version", client.version)}])
+        return
     for name in _PARTS[: 2 if client.kind is Kind.GO or not client.version else 3]:
         labels[name] = client.own[name]
         yield Level(name, [frozenset(labels.items())])

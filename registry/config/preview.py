@@ -97,7 +97,7 @@ class _Merge:
         draft = item.draft
         if draft.value_type not in _MANY_KEYED:
             return flatten(draft.key, draft.value, draft.value_type)
-        if self.selection.client.kind is Kind.GO:
+        if self.selection.client.kind in (Kind.GO, Kind.GO_2_7):
             self._warn("type-ignored", f"these clients take its {draft.value_type} as one text under its key", item)
             return {draft.key: draft.value}
         if draft.key.startswith(_RULES):
@@ -137,6 +137,8 @@ def _why(client: Client, labels: Labels) -> str:
     foreign = sorted(names - set(client.own))
     if "environment" not in names and client.label not in labels:
         return "no such client asks for it: it lacks the label environment, which clients send even where it is empty"
+    if client.kind is Kind.GO_2_7 and names & {"app", "service"}:
+        return "these clients ask for the labels appId and serviceName, and not for app and service"
     if foreign:
         return f"no such client asks for the label {', '.join(foreign)}"
     return f"no client of the kind {client.kind} asks for this set of labels"

@@ -200,7 +200,7 @@ async def test_the_custom_label_and_the_kind_are_parameters(own: OwnConfig) -> N
     [
         ([("service", "cart")], "the parameter app is missing"),
         ([("app", "mall")], "the parameter service is missing"),
-        ([*ASKED, ("client", "rust")], "client must be one of java, java-2.7, go, config-center, python"),
+        ([*ASKED, ("client", "rust")], "client must be one of java, java-2.7, go, go-2.7, config-center, python"),
         ([*ASKED, ("label", "a:1"), ("label", "b:2")], "a client has one custom label"),
         ([*ASKED, ("label", "a")], "label value"),
         ([("app", "a b"), ("service", "cart")], "validate failed"),

@@ -48,7 +48,7 @@ _CLIENT = (
     Parameter("service", "the client's service", required=True),
     Parameter("version", "the client's version"),
     Parameter("environment", "the client's environment; none where it is missing"),
-    Parameter("client", "its kind: java (the default), java-2.7, go, config-center or python"),
+    Parameter("client", "its kind: java (the default), java-2.7, go, go-2.7, config-center or python"),
     Parameter("label", "name:value, the custom label that it asks for; public: where it is missing"),
     Parameter("instance", "the id of its instance, where a gradual release tells instances apart"),
 )

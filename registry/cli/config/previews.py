@@ -20,11 +20,15 @@ class Client(StrEnum):
     JAVA = "java"
     JAVA_2_7 = "java-2.7"
     GO = "go"
+    GO_2_7 = "go-2.7"
     CONFIG_CENTER = "config-center"
     PYTHON = "python"
 
 
-_ABOUT_CLIENT = "Kind of client. java: Java Chassis from 2.8.15 on, and Spring Cloud Huawei on such a jar."
+_ABOUT_CLIENT = (
+    "Kind of client. java: Java Chassis from 2.8.15 on, and Spring Cloud Huawei on such a jar. "
+    "go-2.7: go-chassis v2.7.1 as it comes."
+)
 _ABOUT_LABEL = "The custom label that the client asks for, as NAME=VALUE."
 OPTIONS = (
     keyword("app", str, typer.Option(help="The client's application.", show_default=False), ...),

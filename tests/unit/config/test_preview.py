@@ -13,6 +13,8 @@ from registry.config.targets import Target
 from registry.errors import ConfigError
 from registry.ledger import Ledger
 
+# Those that ask for the labels app and service.
+USUAL = [kind for kind in Kind if kind is not Kind.GO_2_7]
 TENANT = "default/default"
 ENVIRONMENT = {"environment": ""}
 APP = {"app": "mall", **ENVIRONMENT}
@@ -75,6 +77,28 @@ def test_levels_lie_over_each_other_as_the_client_has_it(levels: Store, kind: st
     assert [row.source.value, *(shadow.value for shadow in row.shadows)] == order
 
 
+def test_go_chassis_as_it_comes_reads_labels_of_other_names() -> None:
+    """Its version counts at the level of the service; what others read is named, with the reason why it is missed."""
+    store = Store()
+    app = {"appId": "mall", "environment": ""}
+    service = {**app, "serviceName": "cart", "version": "1.0.0"}
+    for number, labels in enumerate((app, service)):
+        store.put("a", str(number), labels)
+    store.put("b", "1", {**service, "version": "2.0.0"})
+    store.put("c", "1", {**app, "environment": "production"})
+    store.put("d", "1", SERVICE)
+    store.put("e", "1", {**SERVICE, "service": "other"})
+    found = store.preview("go-2.7")
+    assert _values(found) == {"a": "1"}
+    assert found.properties[0].source.level == "service"
+    assert [shadow.level for shadow in found.properties[0].shadows] == ["app"]
+    assert _cautions(found) == [("not-asked-for", ["d"])]
+    assert (
+        found.cautions[0].text == "these clients ask for the labels appId and serviceName, and not for app and service"
+    )
+    assert _values(store.preview("go")) == {"d": "1"}
+
+
 def test_config_center_has_everyone_and_the_application_in_one_level(levels: Store) -> None:
     levels.put("who", "dark", {"service": "darklaunch", **APP})
     row = next(row for row in levels.preview("config-center").properties if row.key == "who")
@@ -94,7 +118,7 @@ def test_a_source_says_which_item_it_is(levels: Store) -> None:
     assert row.source.item is named
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", USUAL)
 def test_an_environment_sees_its_own_items_alone(kind: Kind) -> None:
     store = Store()
     store.put("a", "none", SERVICE)
@@ -221,7 +245,7 @@ def test_items_that_no_such_client_asks_for_are_said() -> None:
     assert {caution.kind for caution in store.preview("go").cautions} == {"not-asked-for"}
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", USUAL)
 def test_an_instance_of_a_gradual_release_sees_the_new_value(kind: Kind) -> None:
     key = "a/b@c#d"  # as Config Center takes it; KIE would not
     store = Store()
