@@ -146,7 +146,7 @@ class Client:
 @contextlib.asynccontextmanager
 async def client_of(url: str, domain: str = "default") -> AsyncIterator[Client]:
     """A client with its own connections."""
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120)) as session:
         yield Client(session, url, domain)
 
 
