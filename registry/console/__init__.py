@@ -10,6 +10,7 @@ from registry.console.assets import load
 from registry.console.handling import Page
 from registry.console.live import LivePages
 from registry.console.pages import (
+    configuration,
     overview,
     services,
     signing_in,
@@ -21,10 +22,12 @@ __all__ = ["LivePages", "console_routes"]
 ENTRIES = (
     Entry("overview", "/console", "Overview", "o", "service"),
     Entry("services", "/console/services", "Services", "s", "service"),
+    Entry("configuration", "/console/configuration", "Configuration", "c", "config"),
 )
 _PAGES: Sequence[Page] = (
     *overview.PAGES,
     *services.PAGES,
+    *configuration.PAGES,
     *signing_in.PAGES,
 )
 

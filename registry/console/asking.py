@@ -15,6 +15,7 @@ from registry.api.call import Call, Reply, Route, Tenancy
 
 Answer: TypeAlias = Callable[[Call], Awaitable[Reply | web.StreamResponse]]
 Query: TypeAlias = Mapping[str, object]
+"""A parameter that is there several times has a list."""
 _NO_QUERY: Query = {}
 
 
@@ -79,7 +80,7 @@ class Api:
     def _call(self, method: str, pattern: str, body: bytes, query: Query, params: Mapping[str, str]) -> Call:
         route = self._table.route(method, pattern)
         filled = {"project": self._project, **params} if ":project" in pattern else dict(params)
-        pairs = [(name, _text(value)) for name, value in query.items() if value is not None and value != ""]
+        pairs = [(name, _text(one)) for name, value in query.items() for one in _several(value)]
         if route.tenancy is Tenancy.QUERY:
             pairs += [("domain", self._domain), ("project", self._project)]
         request = self._outer.request.clone(
@@ -102,6 +103,13 @@ class Api:
 def read(body: bytes) -> Any:
     """JSON, `None` where there is nothing."""
     return orjson.loads(body) if body else None
+
+
+def _several(value: object) -> Sequence[object]:
+    """The values of a parameter: those of a list, one, or none."""
+    if isinstance(value, list | tuple):
+        return value
+    return () if value is None or value == "" else (value,)
 
 
 def _text(value: object) -> str:

@@ -170,11 +170,15 @@ class View:
             datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         )
 
-    def cut(self, rows: Sequence[T], size: int = 100) -> Part[T]:
-        """The part of a long list that `page` of the query names, 1 where it names none."""
+    @property
+    def part_asked(self) -> int:
+        """The number of the part of a long list that `page` of the query names, 1 where it names none."""
         wanted = self.query.get("page", "")
-        number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 7 else 1
-        number = max(1, min(number, -(-len(rows) // size)))
+        return max(1, int(wanted)) if wanted.isascii() and wanted.isdigit() and len(wanted) < 7 else 1
+
+    def cut(self, rows: Sequence[T], size: int = 100) -> Part[T]:
+        """The part of a long list that is asked for, the last where there are fewer."""
+        number = max(1, min(self.part_asked, -(-len(rows) // size)))
         return Part(rows[(number - 1) * size : number * size], number, size, len(rows))
 
     def page(self, template: str, *, title: str, status: int = 200, **facts: Any) -> Reply:

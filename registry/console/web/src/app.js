@@ -27,7 +27,7 @@ htmx.defineExtension("morph", {
     // What somebody is typing in, or has opened, is left as it is by a refresh.
     return Idiomorph.morph(target, fragment.children, {
       morphStyle: style === "morph:outer" ? "outerHTML" : "innerHTML",
-      ignoreActiveValue: true,
+      ignoreActiveValue: Boolean(document.activeElement?.matches("input, textarea, select")),
       callbacks: { beforeNodeMorphed: keepWhatIsTheirs },
     });
   },
@@ -46,6 +46,7 @@ const extras = [
   ["[data-graph]", () => import("./graph.js")],
   ["[data-editor]", () => import("./editor.js")],
   ["[data-diff]", () => import("./diff.js")],
+  ["[data-reads]", () => import("./files.js")],
 ];
 
 htmx.onLoad((element) => {

@@ -9,6 +9,7 @@ import { classHighlighter } from "@lezer/highlight";
 
 const KINDS = {
   yaml,
+  kie: yaml,
   json,
   properties: () => StreamLanguage.define(properties),
   ini: () => StreamLanguage.define(properties),
