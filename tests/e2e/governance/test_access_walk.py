@@ -88,7 +88,7 @@ class Walk:
             found = body.get("instances", []) if isinstance(body, dict) else []
             return {instance["endpoints"][0] for instance in found} == wanted
 
-        await eventually(are_these, 40)
+        await eventually(are_these, 120)
 
     async def sign_in(self) -> None:
         """Root signs in, and makes the account that the services have."""
@@ -134,7 +134,7 @@ async def test_access_control_is_turned_on_and_off_while_the_page_is_in_use(tmp_
             assert name in await walk.would_break()
             await walk.restarted(name)
             assert name not in await walk.would_break()
-        await eventually(lambda: _is_ready(walk), 90)
+        await eventually(lambda: _is_ready(walk), 120)
         await walk.goes_on()
 
         wrong = walk.world.start("weather", **_WRONG)
