@@ -42,7 +42,7 @@ PUBLIC = {
     ("POST", "/waggle/v1/access/oauth2/token"),
     ("PUT", "/waggle/v1/access"),
 }
-"""What anybody may ask for. The last one looks at passwords and tokens itself."""
+"""What anybody may ask for. The last two look at passwords and tokens themselves."""
 
 
 @pytest_asyncio.fixture
