@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from registry.errors import RegistryError
@@ -19,6 +19,8 @@ from registry.monitor.series import STEP, Curve, steps, summed
 from registry.monitor.totals import Totals
 from registry.monitor.uploads import LARGEST, Reading, Resources, Upload, plausible, share_of_failures
 
+UNHURRIED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The machine may be busy."""
 NOW = 1_800_000_000
 KEY = VersionKey("default/default", "mall", "", "weather", "1.0.0")
 _NAMES = tuple(f"Provider.weather.w.{letter}" for letter in "abcdef")
@@ -58,6 +60,7 @@ def only(dashboard: Dashboard) -> Reporter:
     return one
 
 
+@UNHURRIED
 @given(_SEVERAL, st.integers(1, 4), st.randoms(use_true_random=False))
 def test_the_union_of_documents_is_the_same_in_whatever_order_they_come(
     interfaces: list[Reading], parts: int, dice: random.Random
@@ -74,6 +77,7 @@ def test_the_union_of_documents_is_the_same_in_whatever_order_they_come(
     assert (a.totals.breakers_open, a.totals.p99) == (b.totals.breakers_open, b.totals.p99)
 
 
+@UNHURRIED
 @given(st.lists(_SEVERAL, min_size=1, max_size=5))
 def test_of_each_interface_the_newest_counts(documents: list[list[Reading]]) -> None:
     dashboard, wanted = board(), dict[str, Reading]()
@@ -84,6 +88,7 @@ def test_of_each_interface_the_newest_counts(documents: list[list[Reading]]) -> 
     assert found == {name: (one.rate, one.breaker_open) for name, one in wanted.items()}
 
 
+@UNHURRIED
 @given(st.lists(_SEVERAL, max_size=5))
 def test_totals_are_the_sums_of_instances_and_interfaces(instances: list[list[Reading]]) -> None:
     dashboard, sums = board(), Totals()
@@ -100,6 +105,7 @@ def test_totals_are_the_sums_of_instances_and_interfaces(instances: list[list[Re
     assert sums.threads * 10 == sums.memory == sum(range(len(instances))) * 10
 
 
+@UNHURRIED
 @given(st.lists(st.tuples(st.integers(-400, 400), _SEVERAL), max_size=40))
 def test_history_keeps_its_time_and_its_length_also_when_the_clock_goes_back(
     steps_made: list[tuple[int, list[Reading]]],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from governance.rules.latencies import BOUNDS, LAST, bucket_of, quantile
@@ -13,6 +13,8 @@ from registry.monitor import Monitor, Outcome, VersionKey
 from registry.monitor.monitor import KEPT_SECONDS, MOST_CALLEES, MOST_REPORTERS
 from registry.monitor.outcomes import Sums
 
+UNHURRIED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The machine may be busy."""
 _VERSIONS = ("1.0.0", "2.0.0")
 _LATENCIES = st.lists(st.floats(0, 70_000), min_size=1, max_size=20)
 
@@ -33,6 +35,7 @@ _REPORTS = st.lists(
 )
 
 
+@UNHURRIED
 @given(_REPORTS, st.randoms(use_true_random=False), st.integers(1, 3))
 def test_each_report_counts_once_in_whatever_order(
     made: list[tuple[str, str, list[float], int]], dice: random.Random, times: int
@@ -58,6 +61,7 @@ def test_each_report_counts_once_in_whatever_order(
     assert monitor.calls == sum(one.calls for _, _, one in sent)
 
 
+@UNHURRIED
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=60), st.integers(0, 260))
 def test_what_is_older_than_a_minute_counts_no_more(seconds: list[int], now: int) -> None:
     monitor = Monitor()
@@ -76,6 +80,7 @@ def test_a_clock_that_was_set_back_leaves_nothing_behind() -> None:
     assert monitor.recent(callee("2.0.0"), 5000).calls == 0
 
 
+@UNHURRIED
 @given(_LATENCIES, st.sampled_from((0.5, 0.9, 0.99, 1.0)))
 def test_a_percentile_is_told_to_within_a_tenth(latencies: list[float], share: float) -> None:
     exact = min(max(sorted(latencies)[math.ceil(share * len(latencies)) - 1], 0.0), BOUNDS[-1])

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from governance.invocation.invocation import Invocation, LocalReply, Reply
@@ -21,6 +21,8 @@ from governance.sdk.monitor import Document, Tally, Uploads
 from governance.sdk.monitor.tally import MOST_INTERFACES
 from tests.unit.sdk.fakes import Time
 
+UNHURRIED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The machine may be busy."""
 SETTINGS = ServiceSettings(name="weather", app="map", version="2.0.0", host_name="h")
 
 
@@ -150,6 +152,7 @@ async def test_documents_go_on_whatever_becomes_of_them(caplog: pytest.LogCaptur
     assert ["monitor.not_uploaded" in one.getMessage() for one in caplog.records] == [True, True]
 
 
+@UNHURRIED
 @given(st.lists(st.sampled_from([f"/{number}" for number in range(3 * MOST_INTERFACES)]), max_size=400))
 def test_interfaces_are_bounded_and_no_call_is_lost(patterns: list[str]) -> None:
     time = Time()
