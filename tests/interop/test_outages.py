@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.api.test_tls import Authority
 from tests.engine import running_engine
-from tests.interop.programs import HERE, JAVA, assert_checked, go, java, run, tool, walk
+from tests.interop.programs import HERE, JAVA, assert_checked, go, java, nobody, run, tool, walk
 
 pytestmark = pytest.mark.interop
 
@@ -62,14 +59,6 @@ GO_OUTAGE = {
     "shutdown: nothing changes by closing",
 }
 _STORE_PASSWORD = "waggle-test"
-
-
-@contextlib.contextmanager
-def nobody() -> Iterator[str]:
-    """A host:port that is taken, and where nobody listens."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield f"127.0.0.1:{held.getsockname()[1]}"
 
 
 async def test_java_libraries_survive_a_failing_server_and_a_restart(tmp_path: Path) -> None:

@@ -2,8 +2,6 @@ package waggle;
 
 import com.google.common.eventbus.EventBus;
 import com.google.common.eventbus.Subscribe;
-import java.io.BufferedReader;
-import java.io.InputStreamReader;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -66,7 +64,6 @@ public final class OutageCheck extends Check {
   private final Changes centerChanges = new Changes();
   private final ServiceCenterAddressManager addresses;
   private final ServiceCenterClient client;
-  private final BufferedReader answers = new BufferedReader(new InputStreamReader(System.in));
   private final HttpClient http = HttpClient.newHttpClient();
   private final Microservice own = Registrations.service(APP, "own");
   private final MicroserviceInstance ownInstance = Registrations.instance(null, 1);
@@ -301,9 +298,7 @@ public final class OutageCheck extends Check {
 
   /** What was heard before counts no more. */
   private void ask(String word) throws Exception {
-    System.out.println("now " + word);
-    System.out.flush();
-    answers.readLine();
+    wish(word);
     heard.clear();
   }
 
