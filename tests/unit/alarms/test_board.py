@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.alarms.board import GONE_SECONDS, Alarm, Board, Turn, id_of
@@ -38,6 +38,7 @@ class World:
         return list(self.board.active(TENANT))
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(80, 100, exclude_min=True), min_size=1, max_size=50), st.booleans())
 def test_a_number_within_the_band_changes_nothing(values: list[float], wrong_before: bool) -> None:
     """However it swings there, and whether the alarm is raised or not."""
@@ -51,6 +52,7 @@ def test_a_number_within_the_band_changes_nothing(values: list[float], wrong_bef
     assert len(world.raised) == wrong_before
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 10), _FINITE), max_size=80), st.floats(0, 20), st.floats(0, 20), st.booleans())
 def test_it_is_raised_only_after_long_enough_and_cleared_likewise(
     steps: list[tuple[float, float]], seconds: float, clear_seconds: float, below: bool
@@ -145,6 +147,7 @@ def test_tenants_forget_their_own() -> None:
 _PARTS = st.text(st.sampled_from("a/%-"), max_size=4)
 
 
+@settings(deadline=None)
 @given(st.lists(_PARTS, min_size=6, max_size=6), st.lists(_PARTS, min_size=6, max_size=6))
 def test_two_sources_never_have_one_id(first: list[str], second: list[str]) -> None:
     if first != second:
