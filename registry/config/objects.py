@@ -84,7 +84,7 @@ class Objects:
         self._check_revision(tenant, one, expected)
         beside = _beside(one, self._at(tenant, one.place))
         if isinstance(one, LaneGroup):
-            _refuse(check_beside(one, beside))
+            refuse(check_beside(one, beside))
             if len(beside) >= self._most_groups:
                 raise ConfigError(422001, f"reached maximum allowed lane groups: {self._most_groups}")
         wanted = expand(one, beside)
@@ -92,7 +92,7 @@ class Objects:
         left = [part for part in before.parts if part.item.key not in named] if before is not None else []
         if not expected.force:
             own = before.parts if before is not None else self._shared(tenant, beside)
-            _refuse([*self._foreign(tenant, wanted[1:], {part.item.key: part for part in own}), *_changed(left)])
+            refuse([*self._foreign(tenant, wanted[1:], {part.item.key: part for part in own}), *_changed(left)])
         edits = [Edit(item.key, item.labels, item.value, "text", ENABLED) for item in wanted]
         gone = [part.actual for part in left if part.actual is not None]
         steps = plan(self._keys, tenant, edits, prune=gone)
@@ -103,7 +103,7 @@ class Objects:
         """Delete an object and its items. Raises 409002."""
         self._check_revision(tenant, stored.one, expected)
         if not expected.force:
-            _refuse(_changed(stored.parts))
+            refuse(_changed(stored.parts))
         left = self._shared(tenant, _beside(stored.one, self._at(tenant, stored.one.place)))
         edits = [Edit(part.item.key, part.item.labels, part.item.value, "text", ENABLED) for part in left]
         items = [stored.kept, *(part.actual for part in stored.parts)]
@@ -190,11 +190,12 @@ def _changed(parts: Sequence[Part]) -> Iterator[str]:
             yield f"{part.item.key} was {part.differs} by hand"
 
 
-def _refuse(why: Iterable[str]) -> None:
+def refuse(why: Iterable[str], code: int = 409002) -> None:
+    """Raise the first reasons there are, under a code."""
     reasons = list(why)
     if reasons:
         more = f" (and {len(reasons) - _MOST_NAMED} more)" if len(reasons) > _MOST_NAMED else ""
-        raise ConfigError(409002, "; ".join(reasons[:_MOST_NAMED])[:2000] + more)
+        raise ConfigError(code, "; ".join(reasons[:_MOST_NAMED])[:2000] + more)
 
 
 def _item_of(item: KeyValue) -> Item:

@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 import pytest_asyncio
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from registry.cli.app import app
 from tests.api.lanes import UNITS, LaneClient
+from tests.e2e.test_release_cli import World
 from tests.engine import EngineProcess, running_engine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-class Office:
-    """The command in a project of its own, where the three services of the baseline run."""
+class Office(World):
+    """`waggle lane` in a project of its own, where the three services of the baseline run."""
 
-    def __init__(self, url: str, api: LaneClient) -> None:
-        self.environ = {"COLUMNS": "300", "WAGGLE_ENGINE": url, "TZ": "UTC"}
-        self.api = api
+    api: LaneClient
 
     async def run(self, *words: str) -> Result:
-        """A finished command; it runs on a thread, with an event loop of its own."""
-        arguments = ["lane", words[0], "--project", self.api.project, *words[1:]]
-        return await asyncio.to_thread(CliRunner().invoke, app, arguments, env=self.environ)
+        """A finished command."""
+        return await super().run("lane", *words)
 
     async def out(self, *words: str) -> str:
-        """The standard output of a command that must end well."""
+        """The standard output of a command that must end well, whatever it warns of."""
         done = await self.run(*words)
         assert done.exit_code == 0, f"{words}: {done.exit_code} {done.stdout} {done.stderr}"
         return done.stdout
-
-    async def fails(self, status: int, *words: str) -> str:
-        """Standard error of a command that must end with this status."""
-        done = await self.run(*words)
-        assert done.exit_code == status, f"{words}: {done.exit_code} {done.stdout} {done.stderr}"
-        return done.stderr
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

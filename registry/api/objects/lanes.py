@@ -9,6 +9,7 @@ from governance.rules.objects.lane import Lane, LaneGroup, routes_of
 from governance.rules.printing import plain_record
 from governance.rules.runtimes import Family
 from registry.api.call import Call
+from registry.config.objects import refuse
 from registry.config.records import ENABLED, Draft
 from registry.engine import Engine
 from registry.engine.lanes import (
@@ -20,16 +21,15 @@ from registry.engine.lanes import (
     several_lanes,
     strays,
 )
-from registry.errors import ConfigError
 
-_MOST_NAMED = 3
+_CODE = 409004
 
 
 def check_members(call: Call, group: LaneGroup) -> None:
     """Raise 409004 for services that cannot follow lanes, or have a route rule of their own, which would switch lanes off for them."""
     engine, tenant = call.engine, call.tenant
     among = residents(engine.catalog, tenant, group.app, group.environment)
-    _refuse([*hindrances(group, among), *_own_rules(engine, tenant, group, services_of(group, among))])
+    refuse([*hindrances(group, among), *_own_rules(engine, tenant, group, services_of(group, among))], _CODE)
 
 
 def check_released(call: Call, release: GrayRelease) -> None:
@@ -37,12 +37,9 @@ def check_released(call: Call, release: GrayRelease) -> None:
     engine, tenant = call.engine, call.tenant
     groups = engine.config.objects.lane_groups(tenant, release.app, release.environment)
     among = residents(engine.catalog, tenant, release.app, release.environment) if groups else ()
-    _refuse(
-        f"{release.service} is in the lanes of group {group.name}, which a rule of its own would switch off for it:"
-        " release it by a gray lane"
-        for group in groups
-        if release.service in services_of(group, among)
-    )
+    why = "which a rule of its own would switch off for it: release it by a gray lane"
+    names = [group.name for group in groups if release.service in services_of(group, among)]
+    refuse([f"{release.service} is in the lanes of group {name}, {why}" for name in names], _CODE)
 
 
 def check_apart(call: Call, before: LaneGroup, after: LaneGroup | None) -> None:
@@ -53,7 +50,7 @@ def check_apart(call: Call, before: LaneGroup, after: LaneGroup | None) -> None:
     if routes_of([*left, after] if after is not None else left) is None:
         among = residents(engine.catalog, tenant, before.app, before.environment)
         why = "without the lanes, requests would go to all of them: end the gray instances first"
-        _refuse(f"{one}: {why}" for one in several_lanes(before, among))
+        refuse([f"{one}: {why}" for one in several_lanes(before, among)], _CODE)
 
 
 def _own_rules(engine: Engine, tenant: str, group: LaneGroup, services: Iterable[str]) -> Iterator[str]:
@@ -61,13 +58,6 @@ def _own_rules(engine: Engine, tenant: str, group: LaneGroup, services: Iterable
         item = engine.config.keys.named(tenant, Draft(f"servicecomb.routeRule.{name}", labels=group.place.labels))
         if item is not None and item.draft.status == ENABLED:
             yield f"{name} has a route rule of its own, as by a gray release, and that switches lanes off: finish it first"
-
-
-def _refuse(why: Iterable[str]) -> None:
-    reasons = list(why)
-    if reasons:
-        more = f" (and {len(reasons) - _MOST_NAMED} more)" if len(reasons) > _MOST_NAMED else ""
-        raise ConfigError(409004, "; ".join(reasons[:_MOST_NAMED])[:2000] + more)
 
 
 def lanes_shown(engine: Engine, tenant: str, group: LaneGroup) -> Mapping[str, object]:
