@@ -8,7 +8,8 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -17,6 +18,7 @@ from aiohttp import web
 
 from registry import __version__
 from registry.access import Mode
+from registry.api.about import About, about_routes
 from registry.api.access import access_routes
 from registry.api.access.signing_in import SigningIn
 from registry.api.alarms import alarm_routes
@@ -30,6 +32,7 @@ from registry.api.events import EventStreams
 from registry.api.explain import explain_routes
 from registry.api.gate import Gate
 from registry.api.hot import HotPath
+from registry.api.inventory import inventory_routes
 from registry.api.kie import kie_routes
 from registry.api.kie.hot import HotConfig
 from registry.api.kie.polling import Pollers
@@ -51,18 +54,19 @@ from registry.console import LivePages, console_routes
 from registry.engine import Engine, Options
 from registry.engine.alerting import Alerting
 from registry.engine.credentials import FirstStartError
+from registry.engine.inventory import Inventory
 from registry.engine.judge import Judge
 from registry.engine.measuring import Readings, of_engine
 from registry.engine.reporting import Reporting
 from registry.engine.webhooks import Sending
 from registry.errors import RegistryError
-from registry.settings import PORTS
+from registry.settings import PORTS, LoadedSettings
 from registry.storage import open_journal
 from registry.storage.port import JournalError
 from registry.tls import Certificates, Files
 
 if TYPE_CHECKING:
-    from registry.settings import LoadedSettings, Settings
+    from registry.settings import Settings
 
 ROOT_PASSWORD = "SC_INIT_ROOT_PASSWORD"  # noqa: S105  the variable's name, which the original gave it
 _BACKLOG = 4096
@@ -75,8 +79,9 @@ log = structlog.get_logger(__name__)
 class Server:
     """The engine with its listeners. `run` serves until `stop` is called."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, sources: Mapping[str, str] | None = None) -> None:
         self._settings = settings
+        self._loaded = LoadedSettings(settings, sources or {})
         self._tls = _certificates(settings)
         self._stopping = asyncio.Event()
         self._addresses: dict[str, str] = {}
@@ -123,6 +128,7 @@ class Server:
         }
         routes = read_by((*protocols, *operation_routes(metrics.show, protocols)), readers)
         self.pages = LivePages(self.engine, settings.stream_max)
+        self.live.on_news.append(partial(self.pages.tell, "monitor"))
         self.routes = (*routes, *console_routes(routes, self._answer_within, self.pages))
         limits = {name: getattr(settings, name) for name in _BODY_LIMITS}
         door = Door(self.engine)
@@ -163,11 +169,24 @@ class Server:
             *swimlane_routes(),
             *explain_routes(),
             *audit_routes(),
+            *inventory_routes(Inventory(self.engine, self.reporting)),
+            *about_routes(self._about()),
             *alarm_routes(self.alerting.webhooks),
             *access_routes(SigningIn(settings.token_rate, settings.trusted_proxies)),
             *outcome_routes(Judge(self.engine), self.reporting),
             *monitor_routes(self.reporting, self.live, kept=settings.monitor_seconds, access=settings.monitor_access),
             *prometheus_routes(),
+        )
+
+    def _about(self) -> About:
+        """What is told of the engine itself."""
+        tls = self._tls
+        return About(
+            self._loaded,
+            self.reporting,
+            self._addresses,
+            lambda: tls.ends if tls is not None else None,
+            self.engine.now(),
         )
 
     def _readings(self) -> Readings:
@@ -290,7 +309,7 @@ def run(loaded: LoadedSettings) -> int:
     status = 1
     raise_file_limit(loaded.settings.max_connections)
     try:
-        status = uvloop.run(_main(loaded.settings))
+        status = uvloop.run(_main(loaded))
     except* (JournalError, OSError, FirstStartError) as group:
         for error in group.exceptions:
             log.error("server.cannot_start", error=str(error))  # noqa: TRY400  the text says it all
@@ -306,8 +325,8 @@ def raise_file_limit(connections: int) -> None:
         log.warning("server.few_files", limit=hard, max_connections=connections)
 
 
-async def _main(settings: Settings) -> int:
-    server = Server(settings)
+async def _main(loaded: LoadedSettings) -> int:
+    server = Server(loaded.settings, loaded.sources)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, server.stop)

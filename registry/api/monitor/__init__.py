@@ -11,6 +11,7 @@ from registry.api.call import EVENTS_TYPE, Call, Parameter, Reply, Route, Tenanc
 from registry.api.checks import check_tenant, flag
 from registry.api.monitor import views
 from registry.api.monitor.documents import DOCUMENT, SAMPLE, document_of
+from registry.api.monitor.listing import INSTANCES, INTERFACES, cut, found_in, parameters
 from registry.api.monitor.live import LiveStreams
 from registry.engine.reporting import Reporting
 from registry.errors import invalid
@@ -23,6 +24,7 @@ _CHOSEN = tuple(Parameter(name, f"only of this {name}") for name in _NAMES)
 _INSTANCE = Parameter("instance", "only of the instance of this id")
 _INTERFACE = Parameter("interface", "only this interface, by its whole name")
 _STALE = Parameter("stale", "`true`: those, too, that have told nothing for three intervals")
+_MOST_OF_ALL = 1000
 _OPEN = {"everyone": "public", "roles": "service"}
 
 
@@ -50,29 +52,33 @@ class Monitored:
         """GET instances: what each instance told last."""
         check_tenant(call)
         reporting, second = self._reporting, self._reporting.second
-        rows = [
-            views.instance(one, reporting.registered(one), stale=one.is_stale(second))
+        chosen = (
+            one
             for one in self._chosen(call, stale=flag(call, "stale"))
-        ]
-        return self._told(instances=rows)
+            if found_in(call, one.key.service, one.host, one.instance_id)
+        )
+        total, rows = cut(call, chosen, INSTANCES)
+        told = [views.instance(one, reporting.registered(one), stale=one.is_stale(second)) for one in rows]
+        return self._told(total=total, instances=told)
 
     async def interfaces(self, call: Call) -> Reply:
         """GET interfaces: what each instance told last of its interfaces."""
         check_tenant(call)
         name, second = call.query.get("interface", ""), self._reporting.second
-        rows = [
-            views.interface(one, reading)
+        chosen = (
+            (one, reading)
             for one in self._chosen(call)
             for reading in one.fresh(second)
-            if name in ("", reading.name)
-        ]
-        return self._told(interfaces=rows)
+            if name in ("", reading.name) and found_in(call, reading.name, one.key.service)
+        )
+        total, rows = cut(call, chosen, INTERFACES)
+        return self._told(total=total, interfaces=[views.interface(one, reading) for one, reading in rows])
 
     async def series(self, call: Call) -> Reply:
-        """GET series: the last minutes of a service, version, instance or interface, as points at equal distances."""
+        """GET series: the last minutes of an application, service, version, instance or interface, as points at equal distances."""
         check_tenant(call)
-        if not (call.query.get("service") or call.query.get("instance")):
-            raise invalid("service: a series is of a service or of an instance")
+        if not any(call.query.get(one) for one in ("app", "service", "instance")):
+            raise invalid("service: a series is of an application, a service or an instance")
         name = call.query.get("interface", "")
         curves = list(_curves(self._chosen(call, stale=True), name))
         moments = steps(self._reporting.second, self._kept)
@@ -106,7 +112,7 @@ class Monitored:
                 yield one
 
 
-def _curves(reporters: Iterator[Reporter], name: str) -> Iterator[Curve]:
+def _curves(reporters: Sequence[Reporter], name: str) -> Iterator[Curve]:
     for one in reporters:
         if not name:
             yield Curve(one.history.copied(), one.patience)
@@ -127,8 +133,8 @@ def monitor_routes(reporting: Reporting, live: LiveStreams, *, kept: int, access
     does = Monitored(reporting, live, kept)
     reads: Mapping[str, tuple[object, Sequence[Parameter]]] = {
         "services": (does.services, _CHOSEN),
-        "instances": (does.instances, (*_CHOSEN, _INSTANCE, _STALE)),
-        "interfaces": (does.interfaces, (*_CHOSEN, _INSTANCE, _INTERFACE)),
+        "instances": (does.instances, (*_CHOSEN, _INSTANCE, _STALE, *parameters(INSTANCES))),
+        "interfaces": (does.interfaces, (*_CHOSEN, _INSTANCE, _INTERFACE, *parameters(INTERFACES))),
         "series": (does.series, (*_CHOSEN, _INSTANCE, _INTERFACE)),
         "calls": (does.calls, _CHOSEN),
     }

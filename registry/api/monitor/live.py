@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import orjson
 from aiohttp import web
@@ -28,6 +28,8 @@ class LiveStreams:
         self._state: object = None
         self._made = 0
         self._stopping = False
+        self.on_news: list[Callable[[], None]] = []
+        """Called when there is anything new, once a second at most."""
         self.frames = 0
         """Frames that were made."""
 
@@ -52,12 +54,14 @@ class LiveStreams:
                 del self._open[tenant]
 
     def tick(self) -> None:
-        """Make a frame for each tenant that somebody listens to, if there is anything new."""
+        """If there is anything new, say so, and make a frame for each tenant that somebody listens to."""
         second = self._reporting.second
         state = (*self._reporting.state, second // _QUIET)
-        if not self._open or second == self._made or state == self._state:
+        if second == self._made or state == self._state:
             return
         self._made, self._state = second, state
+        for tell in self.on_news:
+            tell()
         for tenant, listeners in self._open.items():
             made = self._frame(tenant)
             for listener in listeners:
