@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from playwright.async_api import Page, expect
 
 from tests.engine import ROOT
@@ -11,6 +9,7 @@ from tests.engine import ROOT
 PICTURES = ROOT / "tests" / "console" / "pictures"
 _AXE = ROOT / "registry" / "console" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 _RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+expect.set_options(timeout=20_000)  # a busy machine may take its time; what is awaited comes, or the test fails
 _PHONE = {"width": 390, "height": 844}
 
 

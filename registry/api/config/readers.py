@@ -77,13 +77,13 @@ def _labels(labels: Labels) -> Mapping[str, str]:
 def _instances(call: Call, one: Listener) -> Sequence[Mapping[str, str]]:
     """The registered instances that it may be: one where it says so or its address does."""
     widest = max(one.label_sets, key=len, default=NO_LABELS)
-    place = Place(one.tenant, one.address, one.instance, dict(widest))
-    services = {service.service_id: service for service, _ in place.candidates(call.engine.catalog)}
+    place, catalog = Place(one.tenant, one.address, one.instance, dict(widest)), call.engine.catalog
+    services = catalog.state.existing(one.tenant).services
     return [
         {
             "instanceId": found.instance_id,
             "service": services[found.service_id].key.name,
             "version": services[found.service_id].version,
         }
-        for found in place.instances(call.engine.catalog)[:_MOST]
+        for found in place.instances(catalog)[:_MOST]
     ]

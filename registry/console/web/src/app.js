@@ -14,7 +14,8 @@ htmx.config.includeIndicatorStyles = false;
 htmx.config.selfRequestsOnly = true;
 htmx.config.historyCacheSize = 0;
 htmx.config.refreshOnHistoryMiss = true;
-htmx.config.defaultSwapStyle = "morph";
+// What is gone when its answer comes has no extensions, and takes it in out of sight; all that is in the frame says morph itself.
+htmx.config.defaultSwapStyle = "innerHTML";
 htmx.config.scrollBehavior = "auto";
 htmx.config.inlineStyleNonce = document.querySelector("meta[name=csp-nonce]")?.content ?? "";
 // An answer that says no is shown, too: the engine says where (HX-Retarget).

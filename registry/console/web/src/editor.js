@@ -32,6 +32,7 @@ export function attach(box) {
       language.of(looks(kindOf(box))),
       keymap.of([...defaultKeymap, ...historyKeymap]),
       EditorView.contentAttributes.of(described(field)),
+      EditorView.domEventHandlers({ beforeinput: typedOver }),
       EditorView.updateListener.of((update) => update.docChanged && hand(field, update.state)),
       box.dataset.editorCheck ? checked(box, field) : [],
     ],
@@ -84,6 +85,13 @@ function described(field) {
   const about = field.getAttribute("aria-describedby");
   if (about) attributes["aria-describedby"] = about;
   return attributes;
+}
+
+/** Browsers give what is typed over a selection the looks of that, as inline styles, which the page's policy forbids. */
+function typedOver(event, view) {
+  if (event.inputType !== "insertText" || event.data === null || view.composing || view.state.selection.main.empty) return false;
+  view.dispatch(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
+  return true;
 }
 
 /** The field has what will be sent. It says `input` as if one had typed in it. */
