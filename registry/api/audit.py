@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 import orjson
 
 from registry.api.call import Call, Parameter, Reply, Route, Tenancy, json_reply
-from registry.api.checks import number, number_within
+from registry.api.checks import check_tenant, number, number_within
 from registry.api.events import place_of, position_of
 from registry.api.happenings import FILTERS, Wanted
 from registry.engine.audit import Entry, entries
@@ -17,6 +17,7 @@ from registry.errors import invalid
 _MOST = 1000
 _FEW = 100
 _END = 2**62
+_STEP, _STEPS = 5000, 60
 _PARAMETERS = (
     *FILTERS,
     Parameter("since", "only what happened then or later, in milliseconds since 1970"),
@@ -49,10 +50,24 @@ async def audit(call: Call) -> Reply:
     return json_reply({"changes": found, "before": before[0] if not before[1] else place_of(before)})
 
 
+async def rate(call: Call) -> Reply:
+    """GET /waggle/v1/events/rate: how many changes of records were stored in each of the last sixty steps of five seconds."""
+    check_tenant(call)
+    now = call.engine.now()
+    end = now - now % _STEP + _STEP
+    counts = [0] * _STEPS
+    for at in call.engine.stream.times(call.tenant, end - _STEPS * _STEP):
+        counts[max(min((at - end) // _STEP, -1), -_STEPS)] += 1
+    return json_reply({"at": now, "step": _STEP, "counts": counts})
+
+
 def audit_routes() -> Sequence[Route]:
     """The table of routes."""
-    about = (audit.__doc__ or "").strip()
-    return (Route("GET", "/waggle/v1/audit", audit, "ops", about, Tenancy.QUERY, parameters=_PARAMETERS),)
+    about, of_rate = ((handler.__doc__ or "").strip() for handler in (audit, rate))
+    return (
+        Route("GET", "/waggle/v1/audit", audit, "ops", about, Tenancy.QUERY, parameters=_PARAMETERS),
+        Route("GET", "/waggle/v1/events/rate", rate, "service", of_rate, Tenancy.QUERY),
+    )
 
 
 async def _newest_first(call: Call, before: Position) -> AsyncIterator[tuple[Position, Entry | Notice | None]]:

@@ -65,7 +65,7 @@ class Reporting:
         """
         tenant = self._tenant(said.tenant)
         service = tenant.services.get(upload.service_id)
-        key = _key_of(service) if service is not None else said
+        key = key_of(service) if service is not None else said
         self._engine.dashboard.add(key, upload, self.second, _known(tenant, key))
 
     def count(self, consumer: Service, instance_id: str, outcome: Outcome) -> None:
@@ -89,7 +89,7 @@ class Reporting:
             if not self._engine.catalog.services.is_shared(service):
                 instances = known.instances_of(service.service_id).values()
                 lanes = {lane for one in instances if (lane := lane_of(one))}
-                key = _key_of(service)
+                key = key_of(service)
                 rows[key] = VersionRow(key, service.service_id, registered=len(instances), lanes=lanes)
         for one in self.reporters(tenant):
             rows.setdefault(one.key, VersionRow(one.key, one.service_id)).totals.add(one.totals)
@@ -120,7 +120,7 @@ class Reporting:
             if consumer is None or (pair.service_id, pair.instance_id, pair.service) in told:
                 continue
             lane = lane_of(known.instances_of(pair.service_id).get(pair.instance_id))
-            totals = edge(_key_of(consumer), lane, pair.service, pair.version)
+            totals = edge(key_of(consumer), lane, pair.service, pair.version)
             totals.count(rate_of(sums), sums.mean, sums.error_rate / 100, sums.p99)
         return list(edges.values())
 
@@ -137,7 +137,7 @@ def lane_of(instance: Instance | None) -> str:
     return next((properties[name] for name in _LANES if properties.get(name)), "")
 
 
-def _key_of(service: Service) -> VersionKey:
+def key_of(service: Service) -> VersionKey:
     key = service.key
     return VersionKey(service.tenant, key.app, key.environment, key.name, service.version)
 

@@ -107,6 +107,15 @@ class Stream:
         """What is remembered of a tenant beside changes of records, the newest first."""
         return (one for one in reversed(self._recent) if isinstance(one, Notice) and one.tenant == tenant)
 
+    def times(self, tenant: str, since: int) -> Iterator[int]:
+        """When remembered changes of a tenant's records were made, the newest first, back to a time; in milliseconds."""
+        for one in reversed(self._recent):
+            if isinstance(one, Change):
+                if one.at < since:
+                    return
+                if one.record.path.split("/", 3)[1:3] == tenant.split("/"):
+                    yield one.at
+
     def gap(self, position: Position, tenant: str) -> Notice | None:
         """What tells a client of that position that things may have happened since which are not remembered, if so."""
         if position >= self._complete_after:

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 _ITEMS = "kie.tracked_list"
 _MONITORED = (f"monitor.{name}" for name in ("services", "instances", "interfaces", "series", "calls"))
-_LISTS = frozenset((_ITEMS, "services.list_all", "govern.details", "govern.apps", "prometheus.targets", *_MONITORED))
+_INVENTORY = ("inventory.services", "inventory.instances")
+_OF_SERVICES = ("services.list_all", "govern.details", "govern.apps", "prometheus.targets", *_INVENTORY, *_MONITORED)
+_LISTS = frozenset((_ITEMS, *_OF_SERVICES))
 _ANY_LABELS = frozenset((_ITEMS, "kie.create"))
 _TICKS_BETWEEN_SWEEPS = 20
 _UNREADABLE = (401201, 401204, 401205)

@@ -191,6 +191,8 @@ _OF: Mapping[str, _Found] = {
     **_IN_BODIES,
     "services.list_all": _none,
     "govern.details": _none,
+    "inventory.services": _none,
+    "inventory.instances": _none,
     "govern.apps": _none,
     "prometheus.targets": _none,
     **{f"monitor.{name}": _none for name in ("services", "instances", "interfaces", "series", "calls")},

@@ -24,7 +24,6 @@ _CHOSEN = tuple(Parameter(name, f"only of this {name}") for name in _NAMES)
 _INSTANCE = Parameter("instance", "only of the instance of this id")
 _INTERFACE = Parameter("interface", "only this interface, by its whole name")
 _STALE = Parameter("stale", "`true`: those, too, that have told nothing for three intervals")
-_MOST_OF_ALL = 1000
 _OPEN = {"everyone": "public", "roles": "service"}
 
 
@@ -112,7 +111,7 @@ class Monitored:
                 yield one
 
 
-def _curves(reporters: Sequence[Reporter], name: str) -> Iterator[Curve]:
+def _curves(reporters: Iterator[Reporter], name: str) -> Iterator[Curve]:
     for one in reporters:
         if not name:
             yield Curve(one.history.copied(), one.patience)
