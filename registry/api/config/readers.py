@@ -37,8 +37,12 @@ async def listeners(call: Call) -> Reply:
 
 
 def _is_about(call: Call, one: Listener, labels: Labels | None) -> bool:
-    visible = any(call.sees(dict(own), exact=True) for own in one.label_sets)
-    return visible and (labels is None or one.is_told_of(labels))
+    return bool(_visible(call, one)) and (labels is None or one.is_told_of(labels))
+
+
+def _visible(call: Call, one: Listener) -> Sequence[Mapping[str, str]]:
+    """What it asks for, as far as whoever asks may see that."""
+    return [labels for labels in map(_labels, one.label_sets) if call.sees(labels, exact=True)]
 
 
 def _service(reading: Reading) -> Mapping[str, object]:
@@ -66,7 +70,7 @@ def _host(instance: Instance) -> str:
 
 def _listener(call: Call, one: Listener) -> Mapping[str, object]:
     facts = {"protocol": one.protocol, "address": one.address, "revision": int(one.revision or 0)}
-    asks = {"labels": list(map(_labels, one.label_sets)), "exact": one.exact}
+    asks = {"labels": _visible(call, one), "exact": one.exact}
     return {**facts, **asks, "instances": _instances(call, one)}
 
 

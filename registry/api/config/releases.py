@@ -35,7 +35,8 @@ async def list_all(call: Call) -> Reply:
     """GET releases: every release, and which registered instances it reaches."""
     config = call.engine.config
     found = await call.engine.read(lambda: config.releases.all(call.tenant))
-    return json_reply({"releases": [_shown(call, release) for release in found]})
+    seen = [release for release in found if call.sees(release.labels, exact=True)]
+    return json_reply({"releases": [_shown(call, release) for release in seen]})
 
 
 async def start(call: Call) -> Reply:

@@ -210,6 +210,7 @@ _OF: Mapping[str, _Found] = {
     "config.preview": _of_client,
     "config.tree": _none,
     "config.listeners": _none,
+    "config.list_all": _none,
     **{
         f"config.{name}": _of_labels
         for name in (

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from registry.api.call import Reply
+from registry.console.asking import ApiError
 from registry.console.handling import Page
 from registry.console.pages.configuration.naming import PARTS, ROOT, label_texts, labels_in, name_of, whole
 from registry.console.view import Part, View
@@ -109,7 +110,12 @@ async def index(view: View) -> Reply:
 
 async def _rows(view: View, wanted: Wanted) -> Mapping[str, Any]:
     number = view.part_asked
-    found = await view.api.get("/waggle/v1/config/items", wanted.api(number))
+    try:
+        found = await view.api.get("/waggle/v1/config/items", wanted.api(number))
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return {"rows": view.cut(()), "narrow": True}
     releases = await view.api.get("/waggle/v1/config/releases")
     released = {one["item"]["id"] for one in releases["releases"] if "item" in one}
     items: Sequence[Mapping[str, Any]] = found.get("data") or []
@@ -124,7 +130,7 @@ async def _rows(view: View, wanted: Wanted) -> Mapping[str, Any]:
         }
         for item in items
     ]
-    return {"rows": Part(rows, number, _SIZE, found["total"])}
+    return {"rows": Part(rows, number, _SIZE, found["total"]), "narrow": False}
 
 
 def begin_of(value: str) -> str:

@@ -30,7 +30,7 @@ export function attach(box) {
       EditorView.lineWrapping,
       EditorState.readOnly.of(field.readOnly),
       language.of(looks(kindOf(box))),
-      keymap.of([...defaultKeymap, ...historyKeymap]),
+      keymap.of([{ key: "Mod-Enter", run: () => goOn(field) }, ...defaultKeymap, ...historyKeymap]),
       EditorView.contentAttributes.of(described(field)),
       EditorView.domEventHandlers({ beforeinput: typedOver }),
       EditorView.updateListener.of((update) => update.docChanged && hand(field, update.state)),
@@ -42,6 +42,11 @@ export function attach(box) {
   labelOf(field)?.addEventListener("click", () => view.focus());
   if (field.autofocus) view.focus();
   followForm(box, field, view, language);
+}
+
+function goOn(field) {
+  field.form?.requestSubmit();
+  return true;
 }
 
 /** Other fields count, too: the type changes the highlighting, and key, labels and type what is wrong. */
@@ -107,12 +112,14 @@ function checked(box, field) {
 
 /** Ask the engine: its answer is the list of problems as a person reads it, with their places for the text. */
 async function check(box, field, view) {
+  if (!field.form) return []; // the page has gone on meanwhile
   const sent = new URLSearchParams(new FormData(field.form));
   const shown = box.querySelector("[data-editor-problems]");
   const answer = await fetch(box.dataset.editorCheck, { method: "POST", body: sent, headers: { "HX-Request": "true" } }).catch(() => null);
   if (!answer?.ok || sent.get(field.name) !== field.value) return [];
   const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
   const problems = [...parsed.querySelectorAll("[data-problem]")];
+  view.contentDOM.setAttribute("aria-invalid", String(problems.some((one) => one.dataset.problem === "error")));
   shown?.replaceChildren(...parsed.body.childNodes);
   return problems.filter((one) => one.dataset.line).map((one) => diagnostic(one, view.state.doc));
 }
