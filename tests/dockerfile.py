@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import re
 import socket
@@ -24,9 +25,10 @@ def _instructions() -> list[Instruction]:
 
 
 INSTRUCTIONS = _instructions()
-_LAST_FROM = max(number for number, (word, _) in enumerate(INSTRUCTIONS) if word == "FROM")
-BUILD, FINAL = INSTRUCTIONS[:_LAST_FROM], INSTRUCTIONS[_LAST_FROM:]
-"""The instructions of the first stage, and of the one that becomes the image."""
+_STARTS = [number for number, (word, _) in enumerate(INSTRUCTIONS) if word == "FROM"]
+CONSOLE, BUILD = (INSTRUCTIONS[start:end] for start, end in itertools.pairwise(_STARTS))
+FINAL = INSTRUCTIONS[_STARTS[-1] :]
+"""The instructions of the stage that builds the console, of that which builds the engine, and of the one that becomes the image."""
 
 
 def only(word: str, stage: Sequence[Instruction] = FINAL) -> str:

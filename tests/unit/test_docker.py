@@ -16,8 +16,9 @@ import pytest
 from typer.main import get_command
 
 from registry.cli.app import app as waggle
+from registry.console.assets import BUILT
 from registry.settings import PREFIX, Settings
-from tests.dockerfile import BUILD, FINAL, INSTRUCTIONS, copied, free_port, only, run_health
+from tests.dockerfile import BUILD, CONSOLE, FINAL, INSTRUCTIONS, copied, free_port, only, run_health
 from tests.engine import ROOT, eventually, running_engine
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -34,13 +35,15 @@ def _folded(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_the_image_is_built_in_two_stages_with_the_versions_that_tests_run_with() -> None:
-    assert [word for word, _ in INSTRUCTIONS].count("FROM") == 2
+def test_the_image_is_built_in_three_stages_with_the_versions_that_tests_run_with() -> None:
+    assert [word for word, _ in INSTRUCTIONS].count("FROM") == 3
     installed = [rest for word, rest in BUILD if word == "RUN" and " install " in rest]
     assert len(installed) == 1
     assert "-c constraints.txt" in installed[0]
     least = re.fullmatch(r">=(\d+)\.(\d+)", PROJECT["project"]["requires-python"])
-    used = re.fullmatch(r"PYTHON=(\d+)\.(\d+)", only("ARG", BUILD))
+    arguments = dict(rest.split("=") for word, rest in INSTRUCTIONS if word == "ARG")
+    used = re.fullmatch(r"(\d+)\.(\d+)", arguments["PYTHON"])
+    assert int(arguments["NODE"]) >= 20
     assert least
     assert used
     assert tuple(map(int, used.groups())) >= tuple(map(int, least.groups()))
@@ -51,6 +54,17 @@ def test_constraints_pin_every_dependency() -> None:
     project = PROJECT["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["test"]]
     assert {_folded(re.split(r"[<>=;\[ ]", line)[0]) for line in wanted} <= pinned
+
+
+def test_the_console_is_built_as_make_does_it_and_reaches_the_engine() -> None:
+    web = ROOT / only("COPY", CONSOLE).split()[0]
+    commands = only("RUN", CONSOLE)
+    assert "npm ci" in commands
+    assert "npm run build" in commands
+    assert json.loads((web / "package.json").read_text())["scripts"]["build"]
+    (taken,) = [rest for word, rest in BUILD if word == "COPY" and "--from=console" in rest]
+    assert taken.split()[-1] == BUILT.relative_to(ROOT).as_posix()
+    assert taken.split()[-1] in PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["artifacts"]
 
 
 def test_the_final_stage_builds_nothing_and_runs_as_nobody() -> None:
@@ -85,7 +99,8 @@ def test_everything_that_is_copied_is_there_and_reaches_the_build() -> None:
     assert len(copied()) > 4
     for source in copied():
         assert (ROOT / source).exists(), source
-        assert any(fnmatch.fnmatch(source, rule) for rule in let_in), f".dockerignore keeps {source} out"
+        above = [source, *map(str, Path(source).parents)]
+        assert any(fnmatch.filter(above, rule) for rule in let_in), f".dockerignore keeps {source} out"
     assert set(PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]) <= set(copied(BUILD))
     assert {PROJECT["project"]["readme"], "pyproject.toml", "constraints.txt"} <= set(copied(BUILD))
 
@@ -129,7 +144,7 @@ def _copy_sources(place: Path) -> None:
     place.mkdir()
     for name in copied(BUILD):
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
         else:
             shutil.copy(ROOT / name, place)
 
@@ -163,6 +178,7 @@ async def test_the_wheel_runs_alone_in_a_fresh_environment(tmp_path: Path) -> No
         async with asyncio.timeout(60):
             assert (await engine.stdout.readline()).startswith(b"waggle ready")
         assert await run_health(python=python, WAGGLE_PORT=str(port)) == (0, "")
+        assert await run_health(f"http://127.0.0.1:{port}/console", python=python) == (0, "")
         await eventually(page_is_there)
     finally:
         for process in (engine, page):
