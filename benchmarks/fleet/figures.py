@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 _STEP = math.log(1.02)
 _LEAST_MS = 0.01
 _MOST_ERRORS = 50
-_SETTLED_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -62,8 +61,9 @@ class Restart:
 
 @dataclass(slots=True)
 class Figures:
-    """Everything that is shown of a run. `retries` are by call and reason."""
+    """Everything that is shown of a run. `retries` are by call and reason; they may come until `settled` seconds after a start."""
 
+    settled: float
     started: float = field(default_factory=time.perf_counter)
     timings: dict[str, Timing] = field(default_factory=dict)
     retries: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -96,7 +96,7 @@ class Figures:
     def retried(self, call: str, reason: str) -> None:
         """Count a call without an answer, which its client makes again; it is an error where the engine has been running for a while."""
         self.retries[call, reason] += 1
-        if self.now - self.running_since > _SETTLED_SECONDS:
+        if self.now - self.running_since > self.settled:
             self.wrong(f"{call}: {reason}, and the engine was running")
         elif self.restarts:
             self.restarts[-1].retries += 1
