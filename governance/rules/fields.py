@@ -27,6 +27,7 @@ _RECORDS: Mapping[str, type] = {
     **KINDS,
 }
 _ROUTES = ("routeRule", "globalRouteRule")
+_SHARED = ("services", "order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,9 @@ def fields_of(kind: str) -> Sequence[Field]:
         asks = Asks(Sort.LIST, inner=Asks(Sort.RECORD, record=RouteRule))
         return (Field("", "", asks, required=True, default=None),)
     record = _RECORDS.get(kind)
-    return fields_of_record(record) if record is not None else ()
+    found = fields_of_record(record) if record is not None else ()
+    # What all policies have is not what somebody comes for.
+    return sorted(found, key=lambda one: one.name in _SHARED)
 
 
 def fields_of_record(record: type) -> Sequence[Field]:

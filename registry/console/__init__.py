@@ -11,6 +11,7 @@ from registry.console.handling import Page
 from registry.console.live import LivePages
 from registry.console.pages import (
     configuration,
+    governance,
     overview,
     services,
     signing_in,
@@ -23,11 +24,13 @@ ENTRIES = (
     Entry("overview", "/console", "Overview", "o", "service"),
     Entry("services", "/console/services", "Services", "s", "service"),
     Entry("configuration", "/console/configuration", "Configuration", "c", "config"),
+    Entry("governance", "/console/governance", "Governance", "r", "config"),
 )
 _PAGES: Sequence[Page] = (
     *overview.PAGES,
     *services.PAGES,
     *configuration.PAGES,
+    *governance.PAGES,
     *signing_in.PAGES,
 )
 

@@ -5,6 +5,7 @@ import { startConfirming } from "./confirm.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startNotices } from "./notices.js";
+import { startSliders } from "./sliders.js";
 import { startTables } from "./tables.js";
 import { startTimes } from "./times.js";
 
@@ -20,6 +21,9 @@ htmx.config.scrollBehavior = "auto";
 htmx.config.inlineStyleNonce = document.querySelector("meta[name=csp-nonce]")?.content ?? "";
 // An answer that says no is shown, too: the engine says where (HX-Retarget).
 htmx.config.responseHandling = [{ code: "204", swap: false }, { code: ".*", swap: true }];
+
+// Chromium 156 crashes where a morph moves the element that has the focus by moveBefore; without it, the morph moves it and gives the focus back.
+delete Element.prototype.moveBefore;
 
 htmx.defineExtension("morph", {
   isInlineSwap: (style) => style.startsWith("morph"),
@@ -64,3 +68,4 @@ startNotices();
 startTimes();
 startTables();
 startKeys();
+startSliders();

@@ -6,10 +6,11 @@ const SECONDS = 12;
 export function startNotices() {
   document.body.addEventListener("said", (event) => say(event.detail));
   document.body.addEventListener("htmx:beforeSwap", (event) => {
-    // An answer that is no page (the engine's own error JSON) is said, and what is shown stays.
-    if (event.detail.xhr.status < 400 || event.detail.xhr.getResponseHeader("Content-Type")?.startsWith("text/html")) return;
+    // An answer that is no page and says nothing itself (the engine's own error JSON) is said, and what is shown stays.
+    const { xhr } = event.detail;
+    if (xhr.status < 400 || xhr.getResponseHeader("HX-Trigger") || xhr.getResponseHeader("Content-Type")?.startsWith("text/html")) return;
     event.detail.shouldSwap = false;
-    say({ text: worded(event.detail.xhr), tone: "bad" });
+    say({ text: worded(xhr), tone: "bad" });
   });
   document.body.addEventListener("htmx:sendError", () => say({ text: document.body.dataset.unreachable, tone: "bad" }));
 }

@@ -1,0 +1,29 @@
+"""Working with a page of the console as people do."""
+
+from __future__ import annotations
+
+from playwright.async_api import Page, expect
+
+
+async def agree(page: Page) -> str:
+    """Go on in the dialog that asks; what it asks."""
+    dialog = page.locator("#confirm")
+    await expect(dialog).to_be_visible()
+    asked = await dialog.locator("[data-question]").inner_text()
+    await dialog.get_by_role("button", name="Go on").click()
+    return asked
+
+
+async def write(page: Page, text: str, label: str = "Value") -> None:
+    """Replace what is in the editor, by the keyboard."""
+    # The field without scripts has the same name, and gives way to the editor.
+    await page.locator(f'.cm-content[aria-label="{label}"]').click()
+    await page.keyboard.press("Control+a")
+    await page.keyboard.insert_text(text)
+
+
+async def undo(page: Page, said: str) -> None:
+    """Take back what a notice says was done."""
+    notice = page.locator(".notice", has_text=said)
+    await notice.get_by_role("button", name="Undo").click()
+    await expect(notice).to_have_count(0)
