@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from tests.engine import SHARED, Client, EngineProcess, client_of, running_engine
+from tests.engine import ROOT, SHARED, Client, EngineProcess, client_of, running_engine
 
 # Where the tests run in the background of a shell, as CI may do, SIGINT is ignored, and so it would be in every process that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# Where Python is told to keep no compiled modules, as in containers, each process that a test starts would compile all of them anew:
+# a third of its start. They are kept apart from the sources then, those of the tests too.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".pytest_cache" / "compiled"))
 
 
 @pytest_asyncio.fixture
