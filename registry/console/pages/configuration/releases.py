@@ -141,8 +141,17 @@ async def _progress(view: View, name: Name, release: Release) -> Sequence[Mappin
     """The instances, those that get it first; each with the revision that it has, where it listens."""
     query = {"label": label_texts(name.labels), "match": "exact", "limit": 100}
     listening = await view.api.get("/waggle/v1/config/listeners", query)
-    revisions = {found["instanceId"]: one["revision"] for one in listening["listeners"] for found in one["instances"]}
-    rows = [{**one, "revision": revisions.get(one["instanceId"], 0)} for one in release["instances"]]
+    listeners = listening["listeners"]
+    revisions = {found["instanceId"]: one["revision"] for one in listeners for found in one["instances"]}
+    alone = {one["instances"][0]["instanceId"] for one in listeners if len(one["instances"]) == 1}
+    rows = [
+        {
+            **one,
+            "revision": revisions.get(one["instanceId"], 0),
+            "told_apart": one["told_apart"] or one["instanceId"] in alone,
+        }
+        for one in release["instances"]
+    ]
     return sorted(rows, key=lambda one: (not one["chosen"], one["service"], one["instanceId"]))
 
 
