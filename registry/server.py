@@ -281,12 +281,12 @@ class Server:
         finally:
             for listener in listeners:
                 listener.close()
+            self._http.pre_shutdown()
             self.watchers.close()
             self.streams.close()
             self.live.close()
             self.pages.close()
             self.pollers.close()
-            self._http.pre_shutdown()
             await self._http.shutdown(settings.shutdown_timeout)
 
     def _config_center_addresses(self) -> Sequence[str]:

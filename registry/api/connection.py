@@ -16,6 +16,7 @@ from registry.api.hot import LATER, HotPath
 
 _MOST_KEPT = 65536
 _SENT = re.compile(r":| b?['\"]")
+_CLOSE = b"Connection: close\r\n"
 
 log = structlog.get_logger(__name__)
 
@@ -92,6 +93,14 @@ class HotProtocol(RequestHandler):
         else:
             self._partial_since = 0.0
 
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Write the answer, which says so where it is the connection's last."""
+        if self._ends:
+            resp.force_close()
+        return await super().finish_response(request, resp, start_time)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell whoever waits on behalf of the client that it has left."""
         if self.when_lost is not None:
@@ -160,6 +169,10 @@ class HotProtocol(RequestHandler):
             self._answered.set()
         if self.transport is None or self.transport.is_closing():
             return
+        if self._ends:
+            before, date, after = answer
+            self._write((before, date, _CLOSE, after))
+            return
         self._write(answer)
         kept = self._take_kept()
         if kept:
@@ -185,7 +198,12 @@ class HotProtocol(RequestHandler):
     @property
     def busy(self) -> bool:
         """Whether a request is being read or answered."""
-        return self._pending or self._request_in_progress or bool(self._messages)
+        return self._pending or self._coming_round or self._request_in_progress or bool(self._messages)
+
+    @property
+    def _ends(self) -> bool:
+        """Whether the server lets go of its clients: whoever asked again on this connection would be cut off."""
+        return isinstance(self._manager, HotServer) and self._manager.ending
 
     @property
     def dawdles(self) -> bool:
@@ -232,6 +250,7 @@ class HotServer(web.Server):
         self.dawdling: set[HotProtocol] = set()
         self.refused = 0
         self.unreadable = 0
+        self.ending = False
 
     def __call__(self) -> RequestHandler:
         """A protocol for a new connection."""
@@ -245,7 +264,12 @@ class HotServer(web.Server):
             transport.abort()
 
     def pre_shutdown(self) -> None:
-        """Let go of those who ask nothing. The others are not told to read no more: the body of their request may be under way."""
+        """Let go of those who ask nothing, and of the others with their next answer, which tells them.
+
+        They are not told to read no more: the body of their request may be under way.
+        """
+        self.ending = True
+        self._hot.enabled = False  # what it knows by heart does not say that it is the last
         for connection in self.connections:
             if not (isinstance(connection, HotProtocol) and connection.busy):
                 connection.close()

@@ -95,10 +95,11 @@ class Poller:
         self._learn(answer)
         return re.findall(r'"value":"([^"]*)"', answer.body.decode())
 
-    async def over(self) -> None:
-        """The poll ends because its time is over."""
+    async def over(self, connection: str | None = None) -> None:
+        """The poll ends because its time is over, and the answer says so much about its connection."""
         answer = await self.connection.read()
         assert (answer.status, answer.body, answer.header("X-Kie-Revision")) == (304, b"", None)
+        assert answer.header("Connection") == connection
 
     def _line(self, wait: str) -> bytes:
         headers = {**JAVA_HEADERS, "Accept_Encoding": "identity"}
@@ -328,7 +329,7 @@ async def test_polls_are_bounded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("hot", [True, False])
 async def test_an_engine_that_stops_answers_who_waits(hot: bool, tmp_path: Path) -> None:
-    """304, long before their time is over, and the engine is gone as soon."""
+    """304, long before their time is over, and the engine is gone as soon; whoever would ask again is told to do so elsewhere."""
     async with (
         own_engine(tmp_path / "data", hot_path=hot, shutdown_timeout=60) as (engine, kie),
         pollers(kie, (MALL, True), ({}, False)) as made,
@@ -340,7 +341,8 @@ async def test_an_engine_that_stops_answers_who_waits(hot: bool, tmp_path: Path)
         assert await engine.stop() == 0
         assert time.perf_counter() - started < 50, "less than shutdown_timeout"
         for poller in made:
-            await poller.over()
+            await poller.over("close")
+            assert await poller.connection.closed()
 
 
 async def test_after_a_restart_a_poll_with_an_old_revision_is_answered_at_once(tmp_path: Path) -> None:

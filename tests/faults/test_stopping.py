@@ -77,7 +77,7 @@ async def _acknowledged(connection: RawConnection, name: str) -> set[str]:
 
 
 async def test_a_body_under_way_is_waited_for(tmp_path: Path) -> None:
-    """A request whose head has come is in flight: the rest of it is read, and it is answered."""
+    """A request whose head has come is in flight: the rest of it is read, and it is answered; another one would not be, which it says."""
     body = b'{"service":{"serviceName":"slow"}}'
     async with running_engine(tmp_path / "data") as engine, connect(engine.port) as connection:
         await _begin(connection, body)
@@ -86,6 +86,7 @@ async def test_a_body_under_way_is_waited_for(tmp_path: Path) -> None:
         await _refuses_connections(engine)
         answer = await connection.exchange(body)
         assert (answer.status, b"serviceId" in answer.body) == (200, True)
+        assert answer.header("Connection") == "close"
         assert await _ended(engine) == 0
 
 
