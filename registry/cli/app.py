@@ -4,47 +4,67 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
 from registry import __version__
-from registry.cli.access import LOGIN_OPTIONS, access, account, login, logout, role
-from registry.cli.alarms import alarms
-from registry.cli.audit import OPTIONS as AUDIT_OPTIONS
-from registry.cli.audit import audit
-from registry.cli.config import config
-from registry.cli.degrade import degrade
-from registry.cli.lane import lane
-from registry.cli.options import keyword, looking, reaching
-from registry.cli.release import release
-from registry.cli.rule import rule
-from registry.cli.serve import serve, settings
-from registry.cli.show import instances, services
-from registry.cli.watch import FILTERS as EVENT_FILTERS
-from registry.cli.watch import watch
 
-_SERVICE = keyword("service", str, typer.Argument(help="Name of the service."), ...)
-_ANY_SERVICE = keyword("service", str, typer.Argument(help="Only this service."), "")
+_MODULES: Mapping[str, str] = {
+    "services": "show",
+    "instances": "show",
+    "watch": "watch",
+    "audit": "audit",
+    "login": "access",
+    "logout": "access",
+    "serve": "serve",
+    "settings": "serve",
+    "config": "config",
+    "rule": "rule",
+    "release": "release",
+    "degrade": "degrade",
+    "lane": "lane",
+    "alarms": "alarms",
+    "access": "access",
+    "account": "access",
+    "role": "access",
+}
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Waggle: one registry for every ServiceComb client.")
-app.command("services")(looking(services))
-app.command("instances")(looking(instances, _SERVICE))
-app.command("watch")(looking(watch, _ANY_SERVICE, *EVENT_FILTERS))
-app.add_typer(config, name="config")
-app.add_typer(rule, name="rule")
-app.add_typer(release, name="release")
-app.add_typer(degrade, name="degrade")
-app.add_typer(lane, name="lane")
-app.add_typer(alarms, name="alarms")
-app.command("audit")(reaching(audit, *AUDIT_OPTIONS))
-app.add_typer(access, name="access")
-app.add_typer(account, name="account")
-app.add_typer(role, name="role")
-app.command("login")(reaching(login, *LOGIN_OPTIONS))
-app.command("logout")(reaching(logout))
-app.command("serve")(serve)
-app.command("settings")(settings)
+
+class _Commands(Mapping[str, Any]):  # the class of commands is private to typer
+    """Commands by name. The module of one, whose `commands` has it, is imported when it is asked for: each starts without the others."""
+
+    def __init__(self, own: Mapping[str, Any]) -> None:
+        self._names = (*_MODULES, *own)
+        self._found = dict(own)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._found:
+            self._found |= get_group(import_module(f"registry.cli.{_MODULES[name]}").commands).commands
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class _Waggle(TyperGroup):
+    def __init__(self, *, commands: Mapping[str, Any], **given: Any) -> None:
+        super().__init__(**given)
+        found: Any = _Commands(commands)
+        self.commands = found
+
+
+app = typer.Typer(
+    cls=_Waggle, no_args_is_help=True, add_completion=False, help="Waggle: one registry for every ServiceComb client."
+)
 
 
 def main() -> None:

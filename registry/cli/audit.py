@@ -10,12 +10,12 @@ import typer
 from rich.text import Text
 
 from registry.cli.client import EngineClient, Target, ask, document, printable
-from registry.cli.options import AS_JSON, keyword
+from registry.cli.options import AS_JSON, keyword, reaching
 from registry.cli.show import Cell, Row, milliseconds, part, print_table, rows_of, text
 from registry.cli.watch import FILTERS, STYLES
 
 _KNOWN = frozenset(("id", "revision", "at", "author", "kind", "action", "record", "tenant"))
-OPTIONS = (
+_OPTIONS = (
     *FILTERS,
     keyword("service", str, typer.Option(help="Only what is about this service."), ""),
     keyword("since", float, typer.Option(min=0, help="Only the last so many hours; 0: all.", show_default=False), 0.0),
@@ -60,3 +60,7 @@ def _cells(change: Row) -> Sequence[Cell]:
         Text(action, STYLES.get(action, "")),
         printable(what),
     )
+
+
+commands = typer.Typer()
+commands.command("audit")(reaching(audit, *_OPTIONS))

@@ -134,3 +134,6 @@ degrade.command("off")(reaching(off, *_NAMES, *PLACE, FORCE, AS_JSON))
 degrade.command("list")(reaching(show_all, AS_JSON))
 degrade.command("history")(reaching(history, *_NAMES, *PLACE, AS_JSON))
 degrade.command("rollback")(reaching(rollback, *_NAMES, _TO, *PLACE, FORCE, AS_JSON))
+
+commands = typer.Typer()
+commands.add_typer(degrade, name="degrade")

@@ -100,3 +100,6 @@ _CONFIG = keyword("config", Path | None, typer.Option(help=_ABOUT_CONFIG, metava
 _FLAGS = (_CONFIG, *map(_flag, Settings.model_fields))
 with_parameters(serve, _FLAGS)
 with_parameters(settings, (AS_JSON, *_FLAGS))
+commands = typer.Typer()
+commands.command("serve")(serve)
+commands.command("settings")(settings)

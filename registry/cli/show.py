@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from registry.cli.client import EngineClient, ask, fail, printable
-from registry.cli.options import Look
+from registry.cli.options import Look, keyword, looking
 
 Row = Mapping[str, object]
 Cell = str | Text
@@ -136,3 +136,10 @@ def clock(seconds: str) -> str:
     if not (seconds.isascii() and seconds.isdigit() and len(seconds) < 12):
         return seconds
     return datetime.fromtimestamp(int(seconds), UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+commands = typer.Typer()
+commands.command("services")(looking(services))
+commands.command("instances")(
+    looking(instances, keyword("service", str, typer.Argument(help="Name of the service."), ...))
+)

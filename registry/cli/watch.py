@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from registry.cli.client import EngineClient, EngineRefusedError, NoEngineError, ask, cause, fail, printable
-from registry.cli.options import Look, keyword
+from registry.cli.options import Look, keyword, looking
 from registry.cli.show import Row, endpoints, part, text
 
 _RETRY_SECONDS = 1.0
@@ -133,3 +133,9 @@ def _clock(milliseconds: object) -> str:
         return ""
     at = datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone()
     return at.strftime("%H:%M:%S.%f")[:-3]
+
+
+commands = typer.Typer()
+commands.command("watch")(
+    looking(watch, keyword("service", str, typer.Argument(help="Only this service."), ""), *FILTERS)
+)

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -173,3 +174,18 @@ async def test_demo_passes_signals_on_and_waits_for_the_sample(tmp_path: Path, n
 
 async def test_demo_and_the_sample_are_one_process(tmp_path: Path) -> None:
     assert await Demo(tmp_path).run("die") == (-signal.SIGKILL, ["demo demo die"])
+
+
+def test_a_command_starts_without_the_modules_of_others() -> None:
+    asked = "from typer.testing import CliRunner; from registry.cli.app import app; import sys"
+    told = "print(CliRunner().invoke(app, ['services', '--help']).exit_code, *sys.modules)"
+    status, *modules = subprocess.check_output([sys.executable, "-c", f"{asked}; {told}"], text=True).split()
+    assert status == "0"
+    assert "registry.cli.show" in modules
+    assert not {"registry.cli.serve", "registry.cli.access", "registry.settings", "cryptography"} & set(modules)
+
+
+def test_a_word_that_is_no_command_is_told_the_nearest() -> None:
+    refused = waggle("servces")
+    assert refused.exit_code == 2
+    assert "Did you mean 'services'" in refused.stderr

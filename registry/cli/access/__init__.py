@@ -8,8 +8,6 @@ from registry.cli.access import accounts, readiness, roles, switch
 from registry.cli.access.login import LOGIN_OPTIONS, login, logout
 from registry.cli.options import AS_JSON, reaching
 
-__all__ = ["LOGIN_OPTIONS", "access", "account", "login", "logout", "role"]
-
 access = typer.Typer(no_args_is_help=True, help="Access control: off, observe, enforce, while the engine runs.")
 access.command("show")(reaching(switch.show, *switch.SHOW_OPTIONS))
 access.command("off")(reaching(switch.off, AS_JSON))
@@ -28,3 +26,10 @@ role.command("list")(reaching(roles.show_all, *roles.LIST_OPTIONS))
 role.command("show")(reaching(roles.show, *roles.SHOW_OPTIONS))
 role.command("set")(reaching(roles.set_permissions, *roles.SET_OPTIONS))
 role.command("delete")(reaching(roles.delete, *roles.DELETE_OPTIONS))
+
+commands = typer.Typer()
+commands.add_typer(access, name="access")
+commands.add_typer(account, name="account")
+commands.add_typer(role, name="role")
+commands.command("login")(reaching(login, *LOGIN_OPTIONS))
+commands.command("logout")(reaching(logout))

@@ -7,8 +7,6 @@ import typer
 from registry.cli.alarms import listing, rules, silences, webhooks
 from registry.cli.options import AS_JSON, reaching
 
-__all__ = ["alarms"]
-
 alarms = typer.Typer(no_args_is_help=True, help="Alarms: what is wrong, by which rules, and who is told.")
 alarms.command("list")(reaching(listing.show, *listing.OPTIONS))
 alarms.command("rules")(reaching(rules.show_all, AS_JSON))
@@ -25,3 +23,6 @@ alarms.command("webhooks")(reaching(webhooks.show_all, AS_JSON))
 alarms.command("webhook")(reaching(webhooks.put, *webhooks.SET_OPTIONS))
 alarms.command("test")(reaching(webhooks.test, webhooks.NAME))
 alarms.command("forget")(reaching(webhooks.delete, webhooks.NAME))
+
+commands = typer.Typer()
+commands.add_typer(alarms, name="alarms")

@@ -27,3 +27,6 @@ release.command("start", cls=ValueCommand)(reaching(releases.start, *releases.ST
 release.command("promote")(reaching(releases.promote, *releases.NAME_OPTIONS))
 release.command("drop")(reaching(releases.drop, *releases.NAME_OPTIONS))
 config.add_typer(release, name="release")
+
+commands = typer.Typer()
+commands.add_typer(config, name="config")

@@ -24,3 +24,6 @@ lane.command("share")(reaching(changing.share, *changing.SHARE_OPTIONS))
 lane.command("delete")(reaching(changing.delete, *changing.DELETE_OPTIONS))
 lane.command("history")(reaching(listing.history, *listing.SHOW_OPTIONS))
 lane.command("rollback")(reaching(changing.rollback, *changing.ROLLBACK_OPTIONS))
+
+commands = typer.Typer()
+commands.add_typer(lane, name="lane")

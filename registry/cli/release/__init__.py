@@ -19,3 +19,6 @@ release.command("promote")(reaching(ending.promote, *ending.PROMOTE_OPTIONS))
 release.command("rollback")(reaching(ending.rollback, *ending.ROLLBACK_OPTIONS))
 release.command("drain")(reaching(ending.drain, *ending.DRAIN_OPTIONS))
 release.command("finish")(reaching(ending.finish, *ending.FINISH_OPTIONS))
+
+commands = typer.Typer()
+commands.add_typer(release, name="release")

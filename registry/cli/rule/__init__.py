@@ -13,3 +13,6 @@ rule = typer.Typer(
 rule.command("list")(reaching(listing.show_all, *listing.OPTIONS))
 rule.command("check")(reaching(check.check_all, *check.OPTIONS))
 rule.command("explain")(reaching(explain.explain, *explain.OPTIONS))
+
+commands = typer.Typer()
+commands.add_typer(rule, name="rule")
