@@ -87,6 +87,9 @@ async def test_a_gray_release_is_begun_moved_rolled_back_and_finished_by_clicks(
         await expect(page.locator("#now").get_by_text("running")).to_be_visible()
         await look_at(page, "governance-release")
         await page.locator("#now").get_by_role("button", name="100 %").click()
+        await undo(page, "100 % of the requests go to the new version.")
+        await expect(page.locator("#now output")).to_have_text("50 %")
+        await page.locator("#now").get_by_role("button", name="100 %").click()
         await becomes(demo, 8)
         await page.locator("#now").get_by_role("button", name="Roll back", exact=True).click()
         assert await agree(page) == (
@@ -94,8 +97,6 @@ async def test_a_gray_release_is_begun_moved_rolled_back_and_finished_by_clicks(
         )
         await expect(page.locator("#now").get_by_text("rolled back", exact=True).first).to_be_visible()
         await becomes(demo, 0)
-        await undo(page, "The baseline gets all requests again.")
-        await becomes(demo, 8)
         await page.get_by_role("button", name="Finish", exact=True).click()
         assert "requests go to whatever is up: 0.0.2, 0.0.3" in await agree(page)
         await expect(page.locator(".notice.bad")).to_contain_text("requests would go to all of them")
@@ -129,17 +130,20 @@ async def test_a_call_is_degraded_by_one_click_and_taken_back_by_another(demo: D
     async with open_page(at(demo, "/degrades")) as page:
         row = page.get_by_role("row", name="fusionweather forecast")
         await row.get_by_role("button", name="Degrade").click()
+        await undo(page, "fusionweather no longer calls forecast.")
+        await expect(row).not_to_contain_text("degraded")
+        await row.get_by_role("button", name="Degrade").click()
         await expect(row).to_contain_text("degraded")
         await eventually(is_blank)
         async with open_page(demo.page) as weathermap:
             await expect(weathermap.get_by_text("No forecast at the moment.")).to_be_visible()
         await look_at(page, "governance-degrades")
-        await undo(page, "fusionweather no longer calls forecast.")
+        await row.get_by_role("button", name="Restore").click()
         await expect(row.get_by_role("button", name="Degrade")).to_be_visible()
         await eventually(is_back)
         history = "/degrade?consumer=fusionweather&target=forecast&app=weathermap&environment="
         await page.goto(at(demo, history))
-        await expect(page.locator("tbody tr")).to_have_count(2)
+        await expect(page.locator("tbody tr")).to_have_count(4)
         await expect(page.locator("tbody tr").first).to_contain_text("ended")
 
 

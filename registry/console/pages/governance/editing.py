@@ -63,7 +63,7 @@ class Editing:
         self.runtimes = told.get("runtimes", ())
         found = rule_key(self.key)
         if self.mode == "form" and found is not None:
-            said = Said(view.say, _placed(self.key, self.text, self.problems))
+            said = Said(view.say, placed(self.key, self.text, self.problems))
             self.widgets = widgets_of(fields_of_key(found), self.tree or {}, said)
         return self
 
@@ -89,7 +89,7 @@ async def edited(view: View) -> Editing:
     base, was, act, typed = (form.get(name, "").replace("\r\n", "\n") for name in ("base", "mode", "act", "text"))
     tree: dict[str, Tree] | None
     if was == "form":
-        tree, stays = _acted(posted(view.fields, "f"), act), ""
+        tree, stays = acted(posted(view.fields, "f"), act), ""
         text = text_of(key, tree, base)
     else:
         text = typed
@@ -127,7 +127,7 @@ def _form(view: View, key: str, text: str) -> tuple[dict[str, Tree] | None, str]
         return None, view.say("line {line}: {why}", line=stays.line, why=why) if stays.line else why
 
 
-def _placed(key: str, text: str, problems: Sequence[Mapping[str, Any]]) -> Sequence[Wrong]:
+def placed(key: str, text: str, problems: Sequence[Mapping[str, Any]]) -> Sequence[Wrong]:
     """The problems by the way to the field that each is about; what is about the whole rule is said beside the form."""
     ways: dict[tuple[int, int], list[Path]] = {}
     for way, at in check(key, text).places.items():
@@ -147,7 +147,7 @@ def _meant(ways: Sequence[Path], why: str) -> Path:
     return max(named, key=len) if named else min(ways, key=len)
 
 
-def _acted(tree: dict[str, Tree], act: str) -> dict[str, Tree]:
+def acted(tree: dict[str, Tree], act: str) -> dict[str, Tree]:
     """The contents after a row was added (`add f.matches`) or removed (`remove f.matches.0`)."""
     verb, _, name = act.partition(" ")
     way = name.split(".")[1:]

@@ -25,7 +25,13 @@ export function say({ text, tone = "good", undo = null }) {
   close.addEventListener("click", () => notice.remove());
   notice.append(close);
   document.getElementById("notices").append(notice);
-  if (tone !== "bad") setTimeout(() => notice.remove(), SECONDS * 1000);
+  if (tone !== "bad") setTimeout(() => leave(notice), SECONDS * 1000);
+}
+
+/** Not while somebody is about to press what is in it. */
+function leave(notice) {
+  if (notice.matches(":hover, :focus-within")) setTimeout(() => leave(notice), SECONDS * 1000);
+  else notice.remove();
 }
 
 function worded(xhr) {
