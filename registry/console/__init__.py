@@ -12,6 +12,7 @@ from registry.console.live import LivePages
 from registry.console.pages import (
     configuration,
     governance,
+    lanes,
     overview,
     services,
     signing_in,
@@ -25,12 +26,14 @@ ENTRIES = (
     Entry("services", "/console/services", "Services", "s", "service"),
     Entry("configuration", "/console/configuration", "Configuration", "c", "config"),
     Entry("governance", "/console/governance", "Governance", "r", "config"),
+    Entry("lanes", "/console/lanes", "Lanes", "l", "config"),
 )
 _PAGES: Sequence[Page] = (
     *overview.PAGES,
     *services.PAGES,
     *configuration.PAGES,
     *governance.PAGES,
+    *lanes.PAGES,
     *signing_in.PAGES,
 )
 

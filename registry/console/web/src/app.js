@@ -45,6 +45,13 @@ function keepWhatIsTheirs(before, after) {
   return true;
 }
 
+// A link goes to another page, wherever it is: what a part around it says of its own refreshes is not for that.
+document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (!detail.boosted) return;
+  detail.target = document.body;
+  detail.swapOverride = "morph show:none";
+});
+
 // What a part of a page needs beyond the basics is loaded when it is there: charts and editors are large.
 const extras = [
   ["[data-chart]", () => import("./charts.js")],
