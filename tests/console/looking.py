@@ -27,7 +27,7 @@ async def look_at(page: Page, name: str) -> None:
     before = page.viewport_size
     assert before is not None
     for look in ("light", "dark"):
-        await page.evaluate("look => document.documentElement.dataset.look = look", look)
+        await page.evaluate("look => { document.documentElement.dataset.look = look; scrollTo(0, 0); }", look)
         await _everybody_can_use(page, f"{name}, {look}")
         await page.screenshot(path=PICTURES / f"{name}-{look}.png", full_page=True)
     await page.set_viewport_size(_PHONE)  # type: ignore[arg-type]
