@@ -7,9 +7,10 @@ from urllib.parse import urlencode
 
 import aiohttp
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from tests.console.looking import look_at, settled
+from tests.console.working import agree, write
 from tests.e2e.browser import open_page
 from tests.e2e.demo import Demo
 
@@ -41,22 +42,6 @@ async def value(demo: Demo, key: str, labels: dict[str, str] = FORECAST) -> str 
     url = f"{demo.engine}/waggle/v1/config/items/one"
     async with aiohttp.ClientSession() as session, session.get(url, params=query) as answer:
         return str((await answer.json())["value"]) if answer.status == 200 else None
-
-
-async def write(page: Page, text: str, label: str = "Value") -> None:
-    """Replace what is in the editor, by the keyboard."""
-    await page.locator(f'.cm-content[aria-label="{label}"]').click()
-    await page.keyboard.press("Control+a")
-    await page.keyboard.insert_text(text)
-
-
-async def agree(page: Page) -> str:
-    """Go on in the dialog that asks; what it asks."""
-    dialog = page.locator("#confirm")
-    await expect(dialog).to_be_visible()
-    asked = await dialog.locator("[data-question]").inner_text()
-    await dialog.get_by_role("button", name="Go on").click()
-    return asked
 
 
 async def test_items_are_found_by_tree_by_beginning_and_by_search(demo: Demo) -> None:
