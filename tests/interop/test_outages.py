@@ -5,17 +5,19 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from tests.api.test_tls import Authority
 from tests.engine import running_engine
-from tests.interop.programs import HERE, JAVA, assert_checked, go, java, nobody, run, tool, walk
+from tests.interop.programs import HERE, JAVA, assert_checked, go, java, nobody, tool, walk
 
 pytestmark = pytest.mark.interop
 
 JAVA_OUTAGE = {
     "several addresses: each call of the registry is answered",
     "several addresses: KIE leaves the one that fails",
+    "several addresses: Config Center leaves the one that fails",
     "restart: registered before it",
     "restart: KIE tells of a change before it",
     "restart: Config Center tells of a change before it",
@@ -81,15 +83,23 @@ def _trusting(authority: Authority) -> str:
 
 
 async def test_java_libraries_speak_tls(tmp_path: Path) -> None:
-    """service-center-client and config-kie-client 2.8.25 with the peer checked: calls and the watch, and an authority they do not trust."""
+    """All four Java libraries, 2.8.25, with the peer checked: calls, uploads and the watch, and an authority they do not trust."""
     command = await java("TlsCheck")
     tool("openssl")
     authority = Authority(tmp_path / "ca")
     stores = [_trusting(authority), _trusting(Authority(tmp_path / "other"))]
     cert, key = authority.issue("engine")
     async with running_engine(tmp_path / "data", tls_cert=cert, tls_key=key) as engine:
-        outcome = await run(*command, engine.url, *stores, _STORE_PASSWORD, folder=JAVA, seconds=120)
-    assert_checked(outcome, CALLS_OVER_TLS)
+        uploaded: list[int] = []
+
+        async def look() -> None:
+            url = f"{engine.url}/waggle/v1/monitor/instances?app=tls-java&service=own"
+            async with aiohttp.ClientSession() as session, session.get(url, ssl=authority.context()) as answer:
+                uploaded.extend(row["threads"] for row in (await answer.json())["instances"])
+
+        outcome = await walk((*command, engine.url, *stores, _STORE_PASSWORD), JAVA, 120, {"uploaded": look})
+    assert_checked(outcome, CALLS_OVER_TLS | {"reads Config Center"})
+    assert uploaded == [23]
 
 
 async def test_go_libraries_survive_a_failing_server_and_a_restart(tmp_path: Path) -> None:

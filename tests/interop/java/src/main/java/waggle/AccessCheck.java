@@ -8,11 +8,14 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.apache.http.client.config.RequestConfig;
+import org.apache.servicecomb.config.center.client.ConfigCenterAddressManager;
+import org.apache.servicecomb.config.center.client.ConfigCenterClient;
 import org.apache.servicecomb.config.kie.client.KieClient;
 import org.apache.servicecomb.config.kie.client.model.ConfigurationsRequest;
 import org.apache.servicecomb.config.kie.client.model.KieAddressManager;
 import org.apache.servicecomb.config.kie.client.model.KieConfiguration;
 import org.apache.servicecomb.http.client.common.HttpConfiguration.SSLProperties;
+import org.apache.servicecomb.http.client.common.HttpTransport;
 import org.apache.servicecomb.http.client.common.HttpTransportFactory;
 import org.apache.servicecomb.service.center.client.DiscoveryEvents.PullInstanceEvent;
 import org.apache.servicecomb.service.center.client.ServiceCenterWatch;
@@ -46,7 +49,7 @@ public final class AccessCheck extends Check {
 
     Service(String name, String account, String password) {
       login = new Login(engine, account, password);
-      serviceId = login.client.registerMicroservice(described(name)).getServiceId();
+      serviceId = login.client.registerMicroservice(Registrations.service(APP, name)).getServiceId();
       instanceId = login.client.registerMicroserviceInstance(instance(serviceId)).getInstanceId();
     }
 
@@ -58,12 +61,25 @@ public final class AccessCheck extends Check {
       }
     }
 
+    boolean readsCenter() {
+      ConfigCenterAddressManager addresses = new ConfigCenterAddressManager("default", List.of(engine), login.events);
+      ConfigCenterClient center = new ConfigCenterClient(addresses, transport());
+      try {
+        return center.queryConfigurations(Registrations.configuration(APP, "own"), addresses.address()).isChanged();
+      } catch (RuntimeException error) {
+        return false;
+      }
+    }
+
+    private HttpTransport transport() {
+      return HttpTransportFactory.createHttpTransport(new SSLProperties(), login, RequestConfig.custom().build());
+    }
+
     boolean reads() {
       KieConfiguration configuration = new KieConfiguration().setAppName(APP).setServiceName(serviceId).setEnvironment("")
           .setVersion("1.0.0").setProject("default");
       KieAddressManager addresses = new KieAddressManager(List.of(engine), login.events);
-      KieClient kie = new KieClient(addresses,
-          HttpTransportFactory.createHttpTransport(new SSLProperties(), login, RequestConfig.custom().build()), configuration);
+      KieClient kie = new KieClient(addresses, transport(), configuration);
       ConfigurationsRequest request = new ConfigurationsRequest().setOrder(1).setWithExact(true)
           .setLabelsQuery("label=app%3A" + APP + "&label=environment%3A").setRevision(ConfigurationsRequest.INITIAL_REVISION);
       try {
@@ -106,19 +122,42 @@ public final class AccessCheck extends Check {
     operator.turn("enforce");
     check("enforce: who has a token goes on at once", right.beats() && right.reads(), right.instanceId);
     check("enforce: it is told of changes", told(right), right.serviceId);
+    check("enforce: it reads Config Center", right.readsCenter(), right.serviceId);
     check("enforce: who came before its account is refused once", !late.beats(), 401);
     check("enforce: and has asked again by then", late.beats() && late.reads(), late.login.logins());
     int before = wrong.login.logins();
     check("enforce: a wrong password is refused", !wrong.beats() && !wrong.reads(), 401);
     check("enforce: it asks once more, and not at each call", !wrong.beats() && wrong.login.logins() == before + 1,
         wrong.login.logins());
+    check("enforce: nor reads it Config Center", !wrong.readsCenter(), 401);
     int asked = early.login.logins();
     check("enforce: who met the 404 is refused and does not ask", !early.beats() && early.login.logins() == asked, asked);
+    renewal();
 
     operator.turn("observe");
     check("observe again: nobody is refused", early.beats() && wrong.beats() && right.beats(), early.instanceId);
     operator.turn("off");
     check("off again: nobody is refused", early.beats() && wrong.beats() && right.beats(), early.instanceId);
+  }
+
+  /** What an account may is learnt with its next token, as a token has the roles of its day. */
+  private void renewal() throws Exception {
+    operator.createLooker();
+    operator.create("renewing", PASSWORD, "looker");
+    Login renewing = new Login(engine, "renewing", PASSWORD);
+    check("enforce: its role may not register", !registers(renewing), "looker");
+    operator.promote("renewing");
+    check("enforce: nor with the token that it has, once it has another role", !registers(renewing), "developer");
+    renewing.renew();
+    check("enforce: it may with a new one", registers(renewing), renewing.logins());
+  }
+
+  private static boolean registers(Login login) {
+    try {
+      return login.client.registerMicroservice(Registrations.service(APP, "renewing")).getServiceId() != null;
+    } catch (RuntimeException error) {
+      return false;
+    }
   }
 
   /** A name of its own: others are not locked by what is tried here. */
@@ -150,7 +189,7 @@ public final class AccessCheck extends Check {
     ServiceCenterWatch watch = new ServiceCenterWatch(
         service.login.addresses, new SSLProperties(), service.login, "default", new HashMap<>(), service.login.events);
     watch.startWatch("default", service.serviceId);
-    Microservice early = described("early");
+    Microservice early = Registrations.service(APP, "early");
     boolean pushed = false;
     // The watch tells nobody when it is connected, so instances come until it speaks.
     for (int times = 0; times < 20 && !pushed; times++) {
@@ -166,22 +205,8 @@ public final class AccessCheck extends Check {
     return answer.getStatusCode() == status && code.equals(answer.getErrorCode());
   }
 
-  private static Microservice described(String name) {
-    Microservice service = new Microservice(name);
-    service.setAppId(APP);
-    service.setVersion("1.0.0");
-    service.setEnvironment("");
-    service.setProperties(new HashMap<>());
-    service.setSchemas(new ArrayList<>());
-    return service;
-  }
-
   private static MicroserviceInstance instance(String serviceId) {
-    MicroserviceInstance instance = new MicroserviceInstance();
-    instance.setServiceId(serviceId);
-    instance.setHostName("java");
-    instance.setEndpoints(List.of("rest://127.0.0.1:" + (1024 + (int) (Math.random() * 60000))));
-    instance.setProperties(new HashMap<>());
+    MicroserviceInstance instance = Registrations.instance(serviceId, 1024 + (int) (Math.random() * 60000));
     HealthCheck health = new HealthCheck();
     health.setMode(HealthCheckMode.push);
     health.setInterval(30);

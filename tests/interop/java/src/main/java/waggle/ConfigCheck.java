@@ -108,7 +108,7 @@ public final class ConfigCheck extends Check {
     EventBus events = new EventBus();
     ConfigCenterAddressManager addresses = new ConfigCenterAddressManager("default", List.of(engine), events);
     ConfigCenterClient client = new ConfigCenterClient(addresses, transport());
-    QueryConfigurationsRequest request = request();
+    QueryConfigurationsRequest request = Registrations.configuration("mall", "cart");
     QueryConfigurationsResponse first = client.queryConfigurations(request, addresses.address());
     Map<String, Object> seen = first.getConfigurations();
     check("config center: an item of the application", "1".equals(seen.get("one")), seen);
@@ -130,7 +130,7 @@ public final class ConfigCheck extends Check {
     ConfigCenterConfiguration configuration = new ConfigCenterConfiguration().setRefreshIntervalInMillis(100);
     ConfigConverter converter = new ConfigConverter(List.of());
     ConfigCenterManager manager = new ConfigCenterManager(client, changes.events, converter, configuration, addresses);
-    manager.setQueryConfigurationsRequest(request());
+    manager.setQueryConfigurationsRequest(Registrations.configuration("mall", "cart"));
     manager.startConfigCenterManager();
     String body = "{\"dimensionsInfo\":\"cart@mall#1.0.0\",\"items\":{\"from.center\":\"yes\"}}";
     send("POST", "/v3/default/configuration/items", body);
@@ -142,11 +142,6 @@ public final class ConfigCheck extends Check {
         .setEnvironment("").setEnableAppConfig(true).setEnableServiceConfig(true).setEnableVersionConfig(true)
         .setEnableCustomConfig(true).setCustomLabel("public").setCustomLabelValue("").setEnableLongPolling(true)
         .setPollingWaitInSeconds(10).setRefreshIntervalInMillis(15000).setFirstPullRequired(true);
-  }
-
-  private static QueryConfigurationsRequest request() {
-    return new QueryConfigurationsRequest().setApplication("mall").setServiceName("cart").setVersion("1.0.0")
-        .setEnvironment("").setRevision(null);
   }
 
   private static HttpTransport transport() {

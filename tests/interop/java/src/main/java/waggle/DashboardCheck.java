@@ -15,6 +15,7 @@ import org.apache.servicecomb.http.client.common.HttpConfiguration.SSLProperties
 import org.apache.servicecomb.http.client.common.HttpTransportFactory;
 import org.apache.servicecomb.service.center.client.ServiceCenterAddressManager;
 import org.apache.servicecomb.service.center.client.ServiceCenterClient;
+import org.apache.servicecomb.service.center.client.model.Microservice;
 
 /**
  * Uploads dashboard data through the library that Java Chassis and Spring Cloud Huawei use. It tells nobody whether that succeeded, so after each
@@ -24,7 +25,7 @@ public final class DashboardCheck extends Check {
   private static final String PATH = "/v2/default/csemonitor/metric?service=cart";
 
   private final String engine;
-  private final MonitorData data = new MonitorData();
+  private MonitorData data;
 
   private DashboardCheck(String engine) {
     this.engine = engine;
@@ -44,15 +45,10 @@ public final class DashboardCheck extends Check {
     ServiceCenterAddressManager addresses = new ServiceCenterAddressManager("default", List.of(engine), new EventBus());
     ServiceCenterClient registry =
         new ServiceCenterClient(addresses, new SSLProperties(), request -> Collections.emptyMap(), "default", new HashMap<>());
-    String serviceId = registry.registerMicroservice(Registrations.service("mall", "cart")).getServiceId();
+    Microservice service = Registrations.service("mall", "cart");
+    String serviceId = registry.registerMicroservice(service).getServiceId();
     String instanceId = registry.registerMicroserviceInstance(Registrations.instance(serviceId, 8080)).getInstanceId();
-    data.setAppId("mall");
-    data.setName("cart");
-    data.setVersion("1.0.0");
-    data.setServiceId(serviceId);
-    data.setInstance("java");
-    data.setInstanceId(instanceId);
-    data.setThreadCount(23);
+    data = Registrations.monitored(service, serviceId, instanceId);
     data.setCpu(12.5);
     data.setLoadAverage(1.5);
     data.setUptime(18_070);

@@ -17,7 +17,8 @@ import org.apache.servicecomb.service.center.client.model.RbacTokenResponse;
 /**
  * An account of a service as the frameworks have it: they do not publish theirs alone, so this does what it does. The answer to a login is
  * kept (for 20 minutes, longer than a check takes) where it is 200 with a token, 404, or 401 and 403 with an error; `invalid` is sent where
- * there is no token. A call that is refused by 401 lets it ask again where the last answer was 401302, and in no other case.
+ * there is no token. A call that is refused by 401 lets it ask again where the last answer was 401302, and in no other case; `renew` is what
+ * they do by the clock.
  */
 final class Login implements RequestAuthHeaderProvider {
   final ServiceCenterClient client;
@@ -42,6 +43,12 @@ final class Login implements RequestAuthHeaderProvider {
   RbacTokenResponse asked() {
     logins++;
     return asking.queryToken(account);
+  }
+
+  /** Ask for a token again; where there is none, the one that was kept stays. */
+  void renew() {
+    RbacTokenResponse answer = asked();
+    kept = answer.getStatusCode() == 200 ? answer : kept;
   }
 
   int logins() {

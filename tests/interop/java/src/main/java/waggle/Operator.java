@@ -7,7 +7,7 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 
-/** Turns an engine's access control on and off and makes accounts, as root. */
+/** Turns an engine's access control on and off and makes accounts and roles, as root. */
 final class Operator {
   private final HttpClient http = HttpClient.newHttpClient();
   private final String engine;
@@ -23,10 +23,27 @@ final class Operator {
   }
 
   void create(String account, String itsPassword) throws Exception {
+    create(account, itsPassword, "developer");
+  }
+
+  void create(String account, String itsPassword, String role) throws Exception {
+    asRoot("POST", "/v4/accounts",
+        "{\"name\":\"" + account + "\",\"password\":\"" + itsPassword + "\",\"roles\":[\"" + role + "\"]}");
+  }
+
+  /** A role that may look at services, and nothing else. */
+  void createLooker() throws Exception {
+    asRoot("POST", "/v4/roles", "{\"name\":\"looker\",\"perms\":[{\"resources\":[{\"type\":\"service\"}],\"verbs\":[\"get\"]}]}");
+  }
+
+  /** It counts from the account's next token on. */
+  void promote(String account) throws Exception {
+    asRoot("PUT", "/v4/accounts/" + account, "{\"roles\":[\"developer\"]}");
+  }
+
+  private void asRoot(String method, String path, String body) throws Exception {
     String login = ask("POST", "/v4/token", "{\"name\":\"root\",\"password\":\"" + password + "\"}", "");
-    String token = login.replaceAll(".*\"token\":\"([^\"]+)\".*", "$1");
-    String body = "{\"name\":\"" + account + "\",\"password\":\"" + itsPassword + "\",\"roles\":[\"developer\"]}";
-    ask("POST", "/v4/accounts", body, "Bearer " + token);
+    ask(method, path, body, "Bearer " + login.replaceAll(".*\"token\":\"([^\"]+)\".*", "$1"));
   }
 
   private String ask(String method, String path, String body, String authorization) throws Exception {

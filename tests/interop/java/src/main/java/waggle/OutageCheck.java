@@ -20,7 +20,6 @@ import org.apache.servicecomb.config.center.client.ConfigCenterAddressManager;
 import org.apache.servicecomb.config.center.client.ConfigCenterClient;
 import org.apache.servicecomb.config.center.client.ConfigCenterManager;
 import org.apache.servicecomb.config.center.client.model.ConfigCenterConfiguration;
-import org.apache.servicecomb.config.center.client.model.QueryConfigurationsRequest;
 import org.apache.servicecomb.config.common.ConfigConverter;
 import org.apache.servicecomb.config.common.ConfigurationChangedEvent;
 import org.apache.servicecomb.config.kie.client.KieClient;
@@ -123,6 +122,23 @@ public final class OutageCheck extends Check {
       failed += last ? 0 : 1;
     }
     check("several addresses: KIE leaves the one that fails", last && failed <= 3, failed + " of 20 failed");
+    center(new ArrayList<>(List.of(nobody, engine)), bus);
+  }
+
+  private void center(List<String> both, EventBus bus) {
+    ConfigCenterAddressManager centerAddresses = new ConfigCenterAddressManager("default", both, bus);
+    ConfigCenterClient center = new ConfigCenterClient(centerAddresses, transport());
+    int failed = 0;
+    boolean last = false;
+    for (int times = 0; times < 20; times++) {
+      try {
+        last = center.queryConfigurations(Registrations.configuration(APP, "own"), centerAddresses.address()).isChanged();
+      } catch (RuntimeException error) {
+        last = false;
+      }
+      failed += last ? 0 : 1;
+    }
+    check("several addresses: Config Center leaves the one that fails", last && failed <= 3, failed + " of 20 failed");
   }
 
   private static boolean changed(KieClient kie, ConfigurationsRequest request, String address) {
@@ -223,8 +239,7 @@ public final class OutageCheck extends Check {
     ConfigCenterAddressManager centerAddresses = new ConfigCenterAddressManager("default", one(), centerChanges.bus);
     ConfigCenterManager center = new ConfigCenterManager(new ConfigCenterClient(centerAddresses, transport()), centerChanges.bus,
         new ConfigConverter(List.of()), new ConfigCenterConfiguration().setRefreshIntervalInMillis(500), centerAddresses);
-    center.setQueryConfigurationsRequest(new QueryConfigurationsRequest().setApplication(APP).setServiceName("own")
-        .setVersion("1.0.0").setEnvironment("").setRevision(null));
+    center.setQueryConfigurationsRequest(Registrations.configuration(APP, "own"));
     center.startConfigCenterManager();
   }
 

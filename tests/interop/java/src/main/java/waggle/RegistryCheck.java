@@ -31,6 +31,7 @@ import org.apache.servicecomb.service.center.client.model.InstancesRequest;
 import org.apache.servicecomb.service.center.client.model.Microservice;
 import org.apache.servicecomb.service.center.client.model.MicroserviceInstance;
 import org.apache.servicecomb.service.center.client.model.MicroserviceInstanceStatus;
+import org.apache.servicecomb.service.center.client.model.ModifySchemasRequest;
 import org.apache.servicecomb.service.center.client.model.SchemaInfo;
 import org.apache.servicecomb.service.center.client.model.ServiceCenterConfiguration;
 
@@ -89,13 +90,9 @@ public final class RegistryCheck extends Check {
     check("service is found by name", client.queryServiceId(provider).getServiceId().equals(providerId), providerId);
     Microservice read = client.getMicroserviceByServiceId(providerId);
     check("service is read back", read.getServiceName().equals(provider.getServiceName()), read.getServiceName());
-    CreateSchemaRequest schema = new CreateSchemaRequest();
-    schema.setSchema("swagger: '2.0'");
-    schema.setSummary("abc123");
-    check("schema is stored", client.registerSchema(providerId, "hello", schema), "hello");
-    check("schema is read back", client.getServiceSchemaContext(providerId, "hello").equals("swagger: '2.0'"), "hello");
-    List<SchemaInfo> schemas = client.getServiceSchemasList(providerId, true);
-    check("schemas are listed", schemas.size() == 1 && schemas.get(0).getSummary().equals("abc123"), schemas.size());
+    List<Microservice> services = client.getMicroserviceList().getServices();
+    check("services are listed", services.stream().anyMatch(one -> providerId.equals(one.getServiceId())), services.size());
+    schemas(providerId);
     Framework framework = new Framework();
     framework.setName("springCloud");
     framework.setVersion("1.11.11");
@@ -122,6 +119,8 @@ public final class RegistryCheck extends Check {
         && grown.getMicroserviceInstancesResponse().getInstances().size() == 2, grown.getRevision());
     MicroserviceInstance seen = client.getMicroserviceInstance(providerId, second);
     check("instance has the service's version", "1.0.0".equals(seen.getVersion()), seen.getVersion());
+    int all = client.getMicroserviceInstanceList(providerId).getInstances().size();
+    check("instances are listed", all == 2, all);
     check("status is set", client.updateMicroserviceInstanceStatus(providerId, second, MicroserviceInstanceStatus.DOWN), "DOWN");
     seen = client.getMicroserviceInstance(providerId, second);
     check("status is read back", seen.getStatus() == MicroserviceInstanceStatus.DOWN, seen.getStatus());
@@ -131,6 +130,24 @@ public final class RegistryCheck extends Check {
     int engines = client.getServiceCenterInstances().getInstances().size();
     check("the engine lists itself", engines == 1, engines);
     check("find of an unknown service is refused", () -> refused(() -> find(consumerId, Registrations.service(APP, "none-" + run), "")));
+  }
+
+  private void schemas(String providerId) throws Exception {
+    CreateSchemaRequest schema = new CreateSchemaRequest();
+    schema.setSchema("swagger: '2.0'");
+    schema.setSummary("abc123");
+    check("schema is stored", client.registerSchema(providerId, "hello", schema), "hello");
+    check("schema is read back", client.getServiceSchemaContext(providerId, "hello").equals("swagger: '2.0'"), "hello");
+    List<SchemaInfo> schemas = client.getServiceSchemasList(providerId, true);
+    check("schemas are listed", schemas.size() == 1 && schemas.get(0).getSummary().equals("abc123"), schemas.size());
+    boolean taken = client.updateServiceSchemaContext(providerId, new SchemaInfo("hello", "swagger: '2.0' # 2", "abc124"));
+    String changed = client.getServiceSchemaContext(providerId, "hello");
+    check("schema is replaced", taken && changed.equals("swagger: '2.0' # 2"), changed);
+    ModifySchemasRequest several = new ModifySchemasRequest();
+    several.setSchemas(List.of(new SchemaInfo("one", "swagger: '2.0' # one", "1"), new SchemaInfo("two", "swagger: '2.0' # two", "2")));
+    taken = client.batchUpdateServiceSchemaContext(providerId, several);
+    List<String> ids = client.getServiceSchemasList(providerId, false).stream().map(SchemaInfo::getSchemaId).sorted().toList();
+    check("schemas are replaced together", taken && ids.equals(List.of("one", "two")), ids);
   }
 
   /** The library's own tasks: registration with heartbeats, discovery by pulls, and the watch. */

@@ -9,14 +9,20 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.apache.http.client.config.RequestConfig;
+import org.apache.servicecomb.config.center.client.ConfigCenterAddressManager;
+import org.apache.servicecomb.config.center.client.ConfigCenterClient;
 import org.apache.servicecomb.config.kie.client.KieClient;
 import org.apache.servicecomb.config.kie.client.model.ConfigurationsRequest;
 import org.apache.servicecomb.config.kie.client.model.KieAddressManager;
 import org.apache.servicecomb.config.kie.client.model.KieConfiguration;
+import org.apache.servicecomb.dashboard.client.DashboardAddressManager;
+import org.apache.servicecomb.dashboard.client.DashboardClient;
+import org.apache.servicecomb.dashboard.client.model.MonitorData;
 import org.apache.servicecomb.foundation.ssl.SSLCustom;
 import org.apache.servicecomb.foundation.ssl.SSLOption;
 import org.apache.servicecomb.http.client.auth.RequestAuthHeaderProvider;
 import org.apache.servicecomb.http.client.common.HttpConfiguration.SSLProperties;
+import org.apache.servicecomb.http.client.common.HttpTransport;
 import org.apache.servicecomb.http.client.common.HttpTransportFactory;
 import org.apache.servicecomb.service.center.client.DiscoveryEvents.PullInstanceEvent;
 import org.apache.servicecomb.service.center.client.ServiceCenterAddressManager;
@@ -25,8 +31,8 @@ import org.apache.servicecomb.service.center.client.ServiceCenterWatch;
 
 /**
  * The client libraries of Java Chassis and Spring Cloud Huawei over TLS, with the peer checked, one line a check: `ok NAME | SAW` or
- * `bad NAME | SAW`. Arguments: the engine's https address, a PKCS12 store that trusts its authority, one that trusts another, and the
- * password of both.
+ * `bad NAME | SAW`. A line `now uploaded` asks whoever runs this to look at what the engine has of an upload. Arguments: the engine's https
+ * address, a PKCS12 store that trusts its authority, one that trusts another, and the password of both.
  */
 public final class TlsCheck extends Check {
   private static final RequestAuthHeaderProvider NO_AUTH = request -> Collections.emptyMap();
@@ -64,6 +70,11 @@ public final class TlsCheck extends Check {
     check("registers and beats", client.sendHeartBeat(serviceId, instanceId), instanceId);
     check("finds itself", client.findMicroserviceInstance(serviceId, APP, "own", "0+", "").isModified(), serviceId);
     check("reads its configuration", reads(tls), APP);
+    ConfigCenterAddressManager centerAddresses = new ConfigCenterAddressManager("default", List.of(engine), events);
+    ConfigCenterClient center = new ConfigCenterClient(centerAddresses, transport(tls));
+    check("reads Config Center",
+        center.queryConfigurations(Registrations.configuration(APP, "own"), centerAddresses.address()).isChanged(), APP);
+    upload(tls, serviceId, instanceId);
     ServiceCenterWatch watch = new ServiceCenterWatch(addresses, tls, NO_AUTH, "default", new HashMap<>(), events);
     watch.startWatch("default", serviceId);
     boolean pushed = false;
@@ -74,6 +85,18 @@ public final class TlsCheck extends Check {
     }
     check("the watch tells over wss", pushed, serviceId);
     watch.stop();
+  }
+
+  /** The library tells nobody whether that succeeded. */
+  private void upload(SSLProperties tls, String serviceId, String instanceId) throws Exception {
+    MonitorData data = Registrations.monitored(Registrations.service(APP, "own"), serviceId, instanceId);
+    new DashboardClient(new DashboardAddressManager(List.of(engine), events), transport(tls))
+        .sendData("/v2/default/csemonitor/metric?service=own", data);
+    wish("uploaded");
+  }
+
+  private static HttpTransport transport(SSLProperties tls) {
+    return HttpTransportFactory.createHttpTransport(tls, NO_AUTH, RequestConfig.custom().build());
   }
 
   private void refused(SSLProperties tls) {
@@ -91,8 +114,7 @@ public final class TlsCheck extends Check {
     KieAddressManager kieAddresses = new KieAddressManager(List.of(engine), events);
     KieConfiguration configuration = new KieConfiguration().setProject("default").setAppName(APP).setServiceName("own")
         .setEnvironment("").setVersion("1.0.0");
-    KieClient kie = new KieClient(kieAddresses,
-        HttpTransportFactory.createHttpTransport(tls, NO_AUTH, RequestConfig.custom().build()), configuration);
+    KieClient kie = new KieClient(kieAddresses, transport(tls), configuration);
     ConfigurationsRequest request = new ConfigurationsRequest().setOrder(1).setWithExact(true)
         .setLabelsQuery("label=app%3A" + APP).setRevision(ConfigurationsRequest.INITIAL_REVISION);
     return kie.queryConfigurations(request, kieAddresses.address()).isChanged();
