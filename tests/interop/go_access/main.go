@@ -53,10 +53,15 @@ type service struct {
 }
 
 func newService(account, itsPassword string) *service {
+	return renewing(account, itsPassword, 0)
+}
+
+// renewing asks for a token again after a while (0: after the library's ten hours).
+func renewing(account, itsPassword string, after time.Duration) *service {
 	user := &rbac.AuthUser{Username: account, Password: itsPassword}
 	address := strings.TrimPrefix(engine, "http://")
 	client, err := sc.NewClient(sc.Options{
-		Endpoints: []string{address}, Timeout: 5 * time.Second, EnableAuth: account != "", AuthUser: user})
+		Endpoints: []string{address}, Timeout: 5 * time.Second, EnableAuth: account != "", AuthUser: user, TokenExpiration: after})
 	must(err)
 	return &service{client: client, user: user}
 }
@@ -124,10 +129,13 @@ func turn(mode string) {
 	ask("PUT", "/waggle/v1/access", map[string]interface{}{"mode": mode, "password": os.Args[2], "confirm": true}, "")
 }
 
-func create(account string) {
+func asRoot(method, path string, body interface{}) {
 	token := ask("POST", "/v4/token", map[string]string{"name": "root", "password": os.Args[2]}, "")["token"]
-	body := map[string]interface{}{"name": account, "password": password, "roles": []string{"developer"}}
-	ask("POST", "/v4/accounts", body, fmt.Sprintf("Bearer %v", token))
+	ask(method, path, body, fmt.Sprintf("Bearer %v", token))
+}
+
+func create(account, role string) {
+	asRoot("POST", "/v4/accounts", map[string]interface{}{"name": account, "password": password, "roles": []string{role}})
 }
 
 func says(err error, words string) bool {
@@ -145,7 +153,7 @@ func main() {
 	turn("observe")
 	err = early.register("early")
 	check("observe: who has one that is unknown cannot work", says(err, "response status code: 401"), err)
-	create("go")
+	create("go", "developer")
 	err = early.register("early")
 	check("observe: it can as soon as its account is there", err == nil && early.works() == nil, err)
 	check("observe: who has no account works", anonymous.works() == nil, anonymous.instanceID)
@@ -162,6 +170,7 @@ func main() {
 	check("enforce: the library's watch carries no token, and is refused", err != nil, err)
 	instances, err := early.client.FindMicroServiceInstances(early.serviceID, app, "anonymous", "0+")
 	check("enforce: finds go on", err == nil && len(instances) == 1, err)
+	renewal()
 	lockOut(early)
 
 	turn("observe")
@@ -173,9 +182,26 @@ func main() {
 	}
 }
 
+// renewal lets an account have another role, which counts from its next token on: the library asks for one by its clock.
+func renewal() {
+	looking := map[string]interface{}{"resources": []interface{}{map[string]string{"type": "service"}}, "verbs": []string{"get"}}
+	asRoot("POST", "/v4/roles", map[string]interface{}{"name": "looker", "perms": []interface{}{looking}})
+	create("renewing", "looker")
+	kept, renewed := newService("renewing", password), renewing("renewing", password, time.Second)
+	check("enforce: its role may not register", kept.register("renewing") != nil && renewed.register("renewing") != nil, "looker")
+	asRoot("PUT", "/v4/accounts/renewing", map[string]interface{}{"roles": []string{"developer"}})
+	err := renewed.register("renewing")
+	for times := 0; times < 100 && err != nil; times++ {
+		time.Sleep(100 * time.Millisecond)
+		err = renewed.register("renewing")
+	}
+	check("enforce: it may once the library has renewed its token", err == nil, err)
+	check("enforce: and may not with the token from before", kept.register("renewing") != nil, "looker")
+}
+
 // lockOut guesses the password of an account of its own.
 func lockOut(other *service) {
-	create("locked")
+	create("locked", "developer")
 	guessing := newService("locked", "Go-chassis-3")
 	statuses := []string{}
 	for times := 0; times < 4; times++ {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sort"
 	"strings"
 	"time"
 
@@ -68,9 +69,37 @@ func main() {
 	must(client.Delete(ctx, made.ID))
 	gone, _, err := client.List(ctx, kie.WithLabels(labels), kie.WithExact(), kie.WithRevision(revision))
 	check("it is gone once deleted", err == nil && gone.Total == 1, gone)
+	levels(ctx, client)
 	if bad {
 		os.Exit(1)
 	}
+}
+
+// levels reads the label sets of an application, of a service and of its version, each by itself as go-archaius does.
+func levels(ctx context.Context, client *kie.Client) {
+	sets := []map[string]string{
+		{"app": "levels", "environment": ""},
+		{"app": "levels", "service": "cart", "environment": ""},
+		{"app": "levels", "service": "cart", "version": "1.0.0", "environment": ""},
+	}
+	listed := []string{}
+	for number, set := range sets {
+		value := fmt.Sprintf("%d", number)
+		_, err := client.Create(ctx, kie.KVRequest{Key: "level", Value: value, Status: "enabled", Labels: set})
+		must(err)
+		_, err = client.Create(ctx, kie.KVRequest{Key: "only" + value, Value: value, Status: "enabled", Labels: set})
+		must(err)
+	}
+	for number, set := range sets {
+		seen, _, err := client.List(ctx, kie.WithLabels(set), kie.WithExact(), kie.WithRevision(0))
+		must(err)
+		for _, item := range seen.Data {
+			listed = append(listed, fmt.Sprintf("%d:%s=%s", number, item.Key, item.Value))
+		}
+	}
+	sort.Strings(listed)
+	check("each label set has its own items, and no others'",
+		strings.Join(listed, " ") == "0:level=0 0:only0=0 1:level=1 1:only1=1 2:level=2 2:only2=2", listed)
 }
 
 // poll waits for a change that comes while it waits, and for one that never comes.
