@@ -15,6 +15,7 @@ from registry.console.pages import (
     lanes,
     overview,
     services,
+    settings,
     signing_in,
 )
 from registry.console.view import Entry, Shell
@@ -27,6 +28,7 @@ ENTRIES = (
     Entry("configuration", "/console/configuration", "Configuration", "c", "config"),
     Entry("governance", "/console/governance", "Governance", "r", "config"),
     Entry("lanes", "/console/lanes", "Lanes", "l", "config"),
+    Entry("settings", "/console/settings", "Settings", ",", "service"),
 )
 _PAGES: Sequence[Page] = (
     *overview.PAGES,
@@ -34,6 +36,7 @@ _PAGES: Sequence[Page] = (
     *configuration.PAGES,
     *governance.PAGES,
     *lanes.PAGES,
+    *settings.PAGES,
     *signing_in.PAGES,
 )
 

@@ -1,8 +1,9 @@
-// The keyboard: `/` to search, `g` and a letter to go to a page, `?` for the list, `n` and `p` through rows; Escape closes.
+// The keyboard: `/` to search and Escape to leave the field, `g` and a letter to go to a page, `?` for the list, `n` and `p` through rows; Escape closes.
 let waiting = false;
 
 export function startKeys() {
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && event.target.matches("main [type=search]")) press(event, () => event.target.blur());
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, [contenteditable], dialog")) return;
     if (waiting) {
       waiting = false;
