@@ -21,6 +21,8 @@ CHECKS = {
     "discovery: the newest version is called",
     "configuration: a new item is there",
     "configuration: so is its change",
+    "configuration: what is for the service wins",
+    "configuration: without it the application's counts",
     "configuration: and its deletion",
     "route rule: everybody is sent to one version",
     "route rule: who has the header is sent to another",
@@ -30,6 +32,14 @@ CHECKS = {
     "circuit breaker: it opens as the setting says",
     "circuit breaker: it lets a call through after its window",
     "watch: who has unregistered is not called",
+}
+RESTART = {
+    "restart: the provider is called",
+    "restart: the configuration is read",
+    "restart: calls go on without the engine",
+    "restart: and what was configured stays",
+    "restart: a change of the configuration arrives",
+    "restart: so does a new version",
 }
 _CHASSIS = """
 servicecomb:
@@ -41,6 +51,7 @@ servicecomb:
       type: kie
       serverUri: {engine}
       refreshMode: 0
+      refreshInterval: {refresh}
   protocols:
     rest:
       listenAddress: 127.0.0.1:{port}
@@ -59,10 +70,13 @@ servicecomb:
 """
 
 
-def _conf(folder: Path, engine: str, name: str, version: str, port: int) -> dict[str, str]:
-    """The environment of a service whose two files these are."""
+def _conf(folder: Path, engine: str, name: str, version: str, refresh: int = 30) -> dict[str, str]:
+    """The environment of a service whose two files these are.
+
+    It polls for configuration for `refresh` seconds, and waits as long after a failure.
+    """
     folder.mkdir()
-    (folder / "chassis.yaml").write_text(_CHASSIS.format(engine=engine, port=port))
+    (folder / "chassis.yaml").write_text(_CHASSIS.format(engine=engine, port=_free_port(), refresh=refresh))
     (folder / "microservice.yaml").write_text(_SERVICE.format(name=name, version=version))
     return {"CHASSIS_CONF_DIR": str(folder)}
 
@@ -100,10 +114,27 @@ async def test_go_chassis_services_obey_the_engine(tmp_path: Path) -> None:
         with contextlib.ExitStack() as ended:
             providers = []
             for version in ("1.0.0", "2.0.0"):
-                conf = _conf(tmp_path / version, engine.url, "provider", version, _free_port())
+                conf = _conf(tmp_path / version, engine.url, "provider", version)
                 providers.append(_Provider(program, conf, tmp_path / f"{version}.log"))
                 ended.callback(providers[-1].end)
-            conf = _conf(tmp_path / "consumer", engine.url, "consumer", "1.0.0", _free_port())
+            conf = _conf(tmp_path / "consumer", engine.url, "consumer", "1.0.0")
             steps = {"stop": providers[1].stop}
             outcome = await walk((program, "consumer", engine.url), tmp_path, 180, steps, conf)
     assert_checked(outcome, CHECKS)
+
+
+async def test_go_chassis_services_live_through_a_restart(tmp_path: Path) -> None:
+    """go-chassis v2.7.1 under an engine that is killed and started again: calls go on, and changes arrive afterwards."""
+    program = await go(FOLDER, "chassischeck")
+    async with running_engine(tmp_path / "data") as engine:
+        with contextlib.ExitStack() as ended:
+
+            async def provide(version: str) -> None:
+                conf = _conf(tmp_path / version, engine.url, "provider", version)
+                ended.callback(_Provider(program, conf, tmp_path / f"{version}.log").end)
+
+            await provide("1.0.0")
+            conf = _conf(tmp_path / "consumer", engine.url, "consumer", "1.0.0", refresh=3)
+            steps = {"kill": engine.kill, "start": engine.start, "second": lambda: provide("2.0.0")}
+            outcome = await walk((program, "restart", engine.url), tmp_path, 300, steps, conf)
+    assert_checked(outcome, RESTART)

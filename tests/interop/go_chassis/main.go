@@ -1,7 +1,8 @@
 // Services on go-chassis, unmodified: a provider, and a consumer that obeys what the engine serves. Both read chassis.yaml and
 // microservice.yaml from the folder that CHASSIS_CONF_DIR names. Arguments: `provider`, which runs until it is told to end; or `consumer`
-// and the engine's address. The consumer prints what the framework's own calls returned: one line a check, `ok NAME | SAW` or
-// `bad NAME | SAW`. A line `now WORD` asks whoever runs this to end a provider and to answer with a line.
+// and the engine's address, or `restart` and that, for a consumer under which the engine is killed and started again. They print what the
+// framework's own calls returned: one line a check, `ok NAME | SAW` or `bad NAME | SAW`. A line `now WORD` asks whoever runs this to start or
+// end a provider or the engine, and to answer with a line.
 package main
 
 import (
@@ -75,15 +76,39 @@ func main() {
 	engine = os.Args[2]
 	must(chassis.Init())
 	invoker = core.NewRestInvoker()
+	if os.Args[1] == "restart" {
+		restart()
+	} else {
+		obey()
+	}
+	if bad {
+		os.Exit(1)
+	}
+}
+
+func obey() {
 	check("discovery: the newest version is called", until(func() bool { return versions("") == "2.0.0" }), versions(""))
 	configuration()
 	routeRule()
 	circuitBreaker()
 	ask("stop")
 	check("watch: who has unregistered is not called", until(func() bool { return versions("") == "1.0.0" }), versions(""))
-	if bad {
-		os.Exit(1)
-	}
+}
+
+func restart() {
+	put("greeting", "before")
+	check("restart: the provider is called", until(func() bool { return versions("") == "1.0.0" }), versions(""))
+	check("restart: the configuration is read", until(func() bool { return archaius.GetString("greeting", "") == "before" }),
+		archaius.GetString("greeting", ""))
+	ask("kill")
+	check("restart: calls go on without the engine", versions("") == "1.0.0", versions(""))
+	check("restart: and what was configured stays", archaius.GetString("greeting", "") == "before", archaius.GetString("greeting", ""))
+	ask("start")
+	put("greeting", "after")
+	check("restart: a change of the configuration arrives",
+		within(time.Minute, func() bool { return archaius.GetString("greeting", "") == "after" }), archaius.GetString("greeting", ""))
+	ask("second")
+	check("restart: so does a new version", within(2*time.Minute, func() bool { return versions("") == "2.0.0" }), versions(""))
 }
 
 func configuration() {
@@ -92,6 +117,13 @@ func configuration() {
 		archaius.GetString("greeting", ""))
 	put("greeting", "welcome")
 	check("configuration: so is its change", until(func() bool { return archaius.GetString("greeting", "") == "welcome" }),
+		archaius.GetString("greeting", ""))
+	own := []string{"serviceName:consumer", "version:1.0.0"}
+	put("greeting", "ahoy", own...)
+	check("configuration: what is for the service wins", until(func() bool { return archaius.GetString("greeting", "") == "ahoy" }),
+		archaius.GetString("greeting", ""))
+	remove("greeting", own...)
+	check("configuration: without it the application's counts", until(func() bool { return archaius.GetString("greeting", "") == "welcome" }),
 		archaius.GetString("greeting", ""))
 	remove("greeting")
 	check("configuration: and its deletion", until(func() bool { return archaius.GetString("greeting", "none") == "none" }),
@@ -175,18 +207,27 @@ func called(path, user string) (string, error) {
 	return string(httputil.ReadBody(answer)), nil
 }
 
-// put writes for the application, by the name that the framework's configuration source has for that label; others call it app.
-func put(key, value string) {
+// put writes for the application, or for what more labels name.
+func put(key, value string, more ...string) {
+	labels := map[string]string{}
+	for _, label := range labelled(more) {
+		name, named, _ := strings.Cut(label, ":")
+		labels[name] = named
+	}
 	body, err := json.Marshal(map[string]interface{}{
-		"key": key, "value": value, "value_type": "text", "status": "enabled",
-		"labels": map[string]string{"appId": app, "environment": ""}})
+		"key": key, "value": value, "value_type": "text", "status": "enabled", "labels": labels})
 	must(err)
 	send(http.MethodPut, "/waggle/v1/config/items", body)
 }
 
-func remove(key string) {
-	query := url.Values{"key": {key}, "label": {"appId:" + app, "environment:"}}
+func remove(key string, more ...string) {
+	query := url.Values{"key": {key}, "label": labelled(more)}
 	send(http.MethodDelete, "/waggle/v1/config/items?"+query.Encode(), nil)
+}
+
+// labelled has the names that the framework's configuration source gives labels: others call these app and service.
+func labelled(more []string) []string {
+	return append([]string{"appId:" + app, "environment:"}, more...)
 }
 
 func send(method, path string, body []byte) {
@@ -203,7 +244,11 @@ func send(method, path string, body []byte) {
 
 // until waits for 20 seconds at most: less than the framework's own refresh, which would hide a watch that tells nothing.
 func until(holds func() bool) bool {
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	return within(20*time.Second, holds)
+}
+
+func within(limit time.Duration, holds func() bool) bool {
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		if holds() {
 			return true
 		}
