@@ -10,7 +10,10 @@ from registry.console.assets import load
 from registry.console.handling import Page
 from registry.console.live import LivePages
 from registry.console.pages import (
+    access,
+    alarms,
     configuration,
+    events,
     governance,
     lanes,
     overview,
@@ -28,6 +31,9 @@ ENTRIES = (
     Entry("configuration", "/console/configuration", "Configuration", "c", "config"),
     Entry("governance", "/console/governance", "Governance", "r", "config"),
     Entry("lanes", "/console/lanes", "Lanes", "l", "config"),
+    Entry("alarms", "/console/alarms", "Alarms", "m", "ops"),
+    Entry("access", "/console/access", "Access", "a", "self"),
+    Entry("events", "/console/events", "Events", "e", "ops"),
     Entry("settings", "/console/settings", "Settings", ",", "service"),
 )
 _PAGES: Sequence[Page] = (
@@ -37,6 +43,9 @@ _PAGES: Sequence[Page] = (
     *governance.PAGES,
     *lanes.PAGES,
     *settings.PAGES,
+    *alarms.PAGES,
+    *access.PAGES,
+    *events.PAGES,
     *signing_in.PAGES,
 )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 from urllib.parse import quote, urlsplit
 
@@ -75,6 +76,12 @@ def to_sign_in(view: View) -> Reply:
 def to(path: str, **headers: str) -> Reply:
     """Go on with another page."""
     return Reply(303, headers={"Location": path, "Cache-Control": "no-store", **headers})
+
+
+def onwards(path: str, headers: Mapping[str, str]) -> Reply:
+    """Let the page's script go on with another page, and say there what `headers` say."""
+    place = json.dumps({"path": path, "target": "body", "headers": {"HX-Boosted": "true"}})
+    return Reply(200, headers={**headers, "HX-Location": place})
 
 
 def _refuse_other_sites(call: Call) -> None:

@@ -32,6 +32,10 @@ _TOPICS = {
     "signing-key": "access",
     "access": "access",
     "alarm": "alarms",
+    "alarm-rule": "alarms",
+    "alarm-silence": "alarms",
+    "alarm-webhook": "alarms",
+    "gray": "config",
 }
 """What a change is about, by the beginning of its path in the journal or of a notice's name."""
 

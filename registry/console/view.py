@@ -140,7 +140,7 @@ class View:
         need = Need(resource, verb)
         if self.mode is Mode.OFF or not access.enforces(need):
             return True
-        return self.identity is not None and bool(access.granted(self.identity, resource, verb))
+        return self.identity is not None and access.permit(self.identity, need) is None
 
     @property
     def is_part(self) -> bool:
@@ -202,9 +202,9 @@ class View:
         return {"HX-Trigger": json.dumps({"said": said, **more})}
 
     @staticmethod
-    def trouble(text: str) -> Mapping[str, str]:
-        """The header by which a page says that something did not work."""
-        return {"HX-Trigger": json.dumps({"said": {"text": text, "tone": "bad"}})}
+    def trouble(text: str, **more: object) -> Mapping[str, str]:
+        """The header by which a page says that something did not work; `more` as in `done`."""
+        return {"HX-Trigger": json.dumps({"said": {"text": text, "tone": "bad"}, **more})}
 
     def _render(self, template: str, **facts: Any) -> bytes:
         shell = self.shell

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from registry.access import Mode
@@ -13,6 +14,7 @@ from registry.console.words import LANGUAGES
 
 _HOME = "/console"
 _LIFE = "12h"
+_LOCKED = "403201"
 _YEAR = 365 * 24 * 3600
 
 
@@ -25,12 +27,30 @@ async def sign_in(view: View) -> Reply:
     """Try a name and a password; they are the API's to judge."""
     if view.mode is Mode.OFF:
         return to(_HOME)
-    given = {"name": view.form.get("name", ""), "password": view.form.get("password", "")}
     try:
-        answer = await view.api.send("POST", "/v4/token", {**given, "tokenExpirationTime": _LIFE})
+        session = await session_of(view, view.form.get("name", ""), view.form.get("password", ""))
     except ApiError as error:
-        return _page(view, error.text if error.status != 401 else view.say("User name or password is wrong"))
-    return to(_next(view), **{"Set-Cookie": cookie(SESSION, answer["token"], secure=_secure(view))})
+        return _page(view, _worded(view, error))
+    return to(_next(view), **session)
+
+
+async def session_of(view: View, name: str, password: str) -> Mapping[str, str]:
+    """Sign in: the header by which the browser keeps who it is. Raises `ApiError`."""
+    answer = await view.api.send(
+        "POST", "/v4/token", {"name": name, "password": password, "tokenExpirationTime": _LIFE}
+    )
+    return {"Set-Cookie": cookie(SESSION, answer["token"], secure=_secure(view))}
+
+
+def _worded(view: View, error: ApiError) -> str:
+    """What somebody reads who cannot sign in, and when to try again."""
+    if error.code == _LOCKED:
+        return view.say(
+            "Too many wrong passwords: this name is locked for your address. Try again in a quarter of an hour."
+        )
+    if error.status == 429:
+        return view.say("Too many tries from this address. Try again in a minute.")
+    return error.text if error.status != 401 else view.say("User name or password is wrong")
 
 
 async def sign_out(view: View) -> Reply:
@@ -59,6 +79,7 @@ def _page(view: View, problem: str) -> Reply:
         title=view.say("Sign in"),
         status=status,
         problem=problem,
+        ended=bool(view.token) and not problem and view.identity is None,
         next=_next(view),
         off=view.mode is Mode.OFF,
     )
