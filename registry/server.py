@@ -244,6 +244,7 @@ class Server:
                 host = socket.gethostname()[:64] or "localhost"
                 await self.engine.register_itself([self._endpoint(addresses[0])], host, __version__)
             ready(addresses, secret)
+            log.info("server.ready", console=f"{addresses[0]}/console")
             await self._stopping.wait()
             log.info("server.stopping")
 

@@ -226,6 +226,8 @@ class View:
 
 
 _SAFE = {
+    # That of a part, which runs nothing where somebody opens it as a page; pages have their own.
+    "Content-Security-Policy": "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",

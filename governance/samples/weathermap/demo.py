@@ -110,6 +110,8 @@ class _Show:
             self._ready = True
             edge = f"http://localhost:{self._plan.edge_port}/fusionweather/show?city=Berlin"
             self._console.print(f"\nOpen {self._plan.page}   (the edge: {edge})", soft_wrap=True)
+            console = f"{self._plan.engine}/console"
+            self._console.print(f"The console is {console}", soft_wrap=True)
             self._console.print(f"The engine is {self._plan.engine}. Ctrl-C ends everything.\n")
 
     def _draw(self, live: Live, overview: Overview) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from registry.access import Mode
 from registry.api.call import Reply
@@ -89,7 +89,7 @@ def _next(view: View) -> str:
     """Where to go on: a page of the console, whatever was asked for."""
     wanted = view.form.get("next") or view.query.get("next", "")
     parts = urlsplit(wanted)
-    inside = parts.path == _HOME or parts.path.startswith(_HOME + "/")
+    inside = parts.path == _HOME or (parts.path.startswith(_HOME + "/") and ".." not in unquote(parts.path))
     if not inside or parts.scheme or parts.netloc or "\\" in wanted or not wanted.isprintable() or not wanted.isascii():
         return _HOME
     return wanted
