@@ -13,7 +13,7 @@ PAGE = ROOT / "docs" / "clients.md"
 INTEROP = ROOT / "tests" / "interop"
 _CITED = re.compile(r"`(tests/interop/\w+\.py)::(\w+)`")
 _VERSIONED = re.compile(r"([\w-]+) v?(\d+\.\d+\.\d+)")
-_SAME_VERSION = re.compile(r"([\w-]+) and ([\w-]+) (\d+\.\d+\.\d+)")
+_SAME_VERSION = re.compile(r"((?:[\w-]+, )*[\w-]+) and [\w-]+ (\d+\.\d+\.\d+)")
 
 
 def _rows() -> list[list[str]]:
@@ -50,7 +50,7 @@ def test_a_row_names_a_test_that_exists_and_a_version_that_is_built(row: list[st
     assert cited, "nothing else stands in this column"
     assert cited.groups() in _tests(), f"there is no {named}"
     versions = {(name, version) for name, version in _VERSIONED.findall(client)}
-    versions |= {(first, version) for first, _, version in _SAME_VERSION.findall(client)}
+    versions |= {(first, version) for names, version in _SAME_VERSION.findall(client) for first in names.split(", ")}
     assert versions, "a client without a version"
     assert versions <= _built(), f"{versions - _built()} is not what is built"
 
