@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from tests.api.test_tls import Authority
-from tests.engine import running_engine
+from tests.engine import EngineProcess, eventually, running_engine
 from tests.interop.programs import HERE, JAVA, assert_checked, go, java, nobody, tool, walk
 
 pytestmark = pytest.mark.interop
@@ -48,6 +48,9 @@ CALLS_OVER_TLS = {
 }
 GO_OUTAGE = {
     "several addresses: each call is answered",
+    "stop: a poll ends without a change",
+    "stop: one that follows at once finds nobody, and is not cut off",
+    "stop: after the start it polls as before",
     "restart: the library tells that a heartbeat fails",
     "restart: it tells that a poll fails",
     "restart: the heartbeat is taken again",
@@ -103,16 +106,27 @@ async def test_java_libraries_speak_tls(tmp_path: Path) -> None:
 
 
 async def test_go_libraries_survive_a_failing_server_and_a_restart(tmp_path: Path) -> None:
-    """sc-client v0.7.0 and kie-client v0.2.0: two addresses, one engine killed, a service's end."""
+    """sc-client v0.7.0 and kie-client v0.2.0: two addresses, an engine that is stopped, and one that is killed, a service's end."""
     folder = HERE / "go_outage"
     program = await go(folder, "outagecheck")
     async with running_engine(tmp_path / "data") as engine:
         with nobody() as address:
-            steps = {"kill": engine.kill, "start": engine.start}
+
+            async def stop() -> None:
+                await eventually(lambda: _waits(engine))
+                assert await engine.stop() == 0
+
+            steps = {"kill": engine.kill, "start": engine.start, "stop": stop}
             command = (program, "outage", engine.url.removeprefix("http://"), address)
             # How often it looks whether its servers are there, in seconds; it is 25.
             outcome = await walk(command, folder, 120, steps, {"CHASSIS_SC_HEALTH_CHECK_INTERVAL": "1"})
     assert_checked(outcome, GO_OUTAGE)
+
+
+async def _waits(engine: EngineProcess) -> bool:
+    """Whether the engine has an open poll."""
+    async with aiohttp.ClientSession() as session, session.get(f"{engine.url}/metrics") as answer:
+        return "\nwaggle_config_polls 1.0" in await answer.text()
 
 
 async def test_go_libraries_speak_tls(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 // go-chassis' client libraries of the registry and of KIE with an address where nobody listens, through an engine's sudden end and its
 // return, and over TLS. It prints what the libraries' own API returned: one line a check, `ok NAME | SAW` or `bad NAME | SAW`. A line
-// `now WORD` asks whoever runs this to kill or to start the engine and to answer with a line.
+// `now WORD` asks whoever runs this to kill, to stop or to start the engine and to answer with a line.
 // Arguments: `outage`, the engine's host:port and that of nobody; or `tls`, the engine's host:port, a PEM file of the authority that it
 // has its certificate from, and one of another.
 package main
@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/go-chassis/cari/discovery"
@@ -49,6 +50,7 @@ func main() {
 		refused(os.Args[2], trusting(os.Args[4]))
 	} else {
 		severalAddresses(os.Args[2], os.Args[3])
+		rollingRestart(os.Args[2])
 		restart(os.Args[2])
 	}
 	if bad {
@@ -67,6 +69,32 @@ func severalAddresses(engine, nobody string) {
 		}
 	}
 	check("several addresses: each call is answered", answered == 10, answered)
+}
+
+// rollingRestart polls while the engine stops as it is told to. Whoever asks for `stop` is answered once a poll waits and has then ended.
+func rollingRestart(engine string) {
+	config, err := kie.NewClient(kie.Config{Endpoint: "http://" + engine})
+	must(err)
+	poll := func(revision int) (int, error) {
+		_, next, err := config.List(context.Background(), kie.WithLabels(labels), kie.WithExact(), kie.WithRevision(revision), kie.WithWait("4m"))
+		return next, err
+	}
+	revision, err := poll(-1)
+	must(err)
+	polled := make(chan error, 2)
+	go func() {
+		for range 2 {
+			_, err := poll(revision)
+			polled <- err
+		}
+	}()
+	ask("stop")
+	ended, again := <-polled, <-polled
+	check("stop: a poll ends without a change", errors.Is(ended, kie.ErrNoChanges), ended)
+	check("stop: one that follows at once finds nobody, and is not cut off", errors.Is(again, syscall.ECONNREFUSED), again)
+	ask("start")
+	_, err = poll(-1)
+	check("stop: after the start it polls as before", err == nil, err)
 }
 
 func restart(engine string) {
