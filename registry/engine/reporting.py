@@ -138,6 +138,7 @@ def lane_of(instance: Instance | None) -> str:
 
 
 def key_of(service: Service) -> VersionKey:
+    """How what is told names a registered version."""
     key = service.key
     return VersionKey(service.tenant, key.app, key.environment, key.name, service.version)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from registry.api.call import Reply
 from registry.console.asking import ApiError
 from registry.console.handling import Page
+from registry.console.pages.configuration.naming import go
 from registry.console.pages.services.pairs import PairsError, pairs_in, written
 from registry.console.pages.services.reading import INSTANCE, MICROSERVICE, ROOT, ids
 from registry.console.view import View
 
 Pairs: TypeAlias = Mapping[str, str]
 _INVALID = 422
+_FRESH: dict[str, Any] = {"waggle:services": True}
 
 
 async def set_tags(view: View) -> Reply:
@@ -78,8 +80,12 @@ async def _replaced(
         if error.status != 400:
             raise
         return _form(view, path, field, text, error.text)
-    undo = {"path": path, "values": {field: old}}
-    headers = view.done(said, undo=undo, **{"waggle:services": True})
+    if view.form.get("back"):
+        page = path.rpartition("/")[0]
+        page = page if "instanceId" in view.params else f"{page}/manage"
+        return go(view, page, view.done(view.say("They are as they were."), **_FRESH))
+    undo = {"path": path, "values": {field: old, "back": 1}}
+    headers = view.done(said, undo=undo, **_FRESH)
     return view.part(
         "services/pairs.html", path=path, field=field, value=written(pairs), problem="", headers=dict(headers)
     )
