@@ -13,6 +13,7 @@ from registry.console.pages import (
     access,
     alarms,
     configuration,
+    dashboard,
     events,
     governance,
     lanes,
@@ -20,6 +21,7 @@ from registry.console.pages import (
     services,
     settings,
     signing_in,
+    topology,
 )
 from registry.console.view import Entry, Shell
 
@@ -28,6 +30,8 @@ __all__ = ["LivePages", "console_routes"]
 ENTRIES = (
     Entry("overview", "/console", "Overview", "o", "service"),
     Entry("services", "/console/services", "Services", "s", "service"),
+    Entry("topology", "/console/topology", "Topology", "t", "service"),
+    Entry("dashboard", "/console/dashboard", "Dashboard", "d", "service"),
     Entry("configuration", "/console/configuration", "Configuration", "c", "config"),
     Entry("governance", "/console/governance", "Governance", "r", "config"),
     Entry("lanes", "/console/lanes", "Lanes", "l", "config"),
@@ -39,6 +43,8 @@ ENTRIES = (
 _PAGES: Sequence[Page] = (
     *overview.PAGES,
     *services.PAGES,
+    *topology.PAGES,
+    *dashboard.PAGES,
     *configuration.PAGES,
     *governance.PAGES,
     *lanes.PAGES,
