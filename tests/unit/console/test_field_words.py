@@ -20,9 +20,14 @@ def _abouts(fields: Sequence[Field]) -> Iterator[str]:
         yield from _abouts(one.fields)
 
 
-def test_every_field_is_explained_in_every_language() -> None:
+def said_by_forms() -> set[str]:
+    """What forms say of the fields of rules and releases."""
     said = {about for kind in kinds() for about in _abouts(fields_of(kind)) if about}
-    said |= {one.about for one in fields_of_record(GrayRelease) if one.name in BOUNDS}
+    return said | {one.about for one in fields_of_record(GrayRelease) if one.name in BOUNDS}
+
+
+def test_every_field_is_explained_in_every_language() -> None:
+    said = said_by_forms()
     found = {file.parent.name: set(json.loads(file.read_text(encoding="utf-8"))) for file in _FILES}
     assert set(found) == set(words.LANGUAGES) - {"en"}
     for language, texts in found.items():
