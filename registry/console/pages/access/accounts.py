@@ -10,11 +10,11 @@ from registry.access.records import ROOT
 from registry.api.call import Reply
 from registry.console.asking import ApiError
 from registry.console.handling import Page, onwards, to
+from registry.console.pages.access.switch import HERE as ACCESS
 from registry.console.view import View
 from registry.console.wrong import form_again, form_wrong
 
-_ACCESS = "/console/access"
-HERE = f"{_ACCESS}/accounts"
+HERE = f"{ACCESS}/accounts"
 _API = "/v4/accounts"
 _FIELDS = ("name", "password", "roles", "status")
 _BANNED = "banned"
@@ -23,7 +23,7 @@ _BANNED = "banned"
 async def index(view: View) -> Reply:
     """Every account, and the names that are locked."""
     if view.mode is Mode.OFF:
-        return to(_ACCESS)
+        return to(ACCESS)
     q = view.query.get("q", "").strip()
     found = (await view.api.get(_API))["data"]
     fits = [one for one in found if q.lower() in " ".join((one["name"], *one["roles"])).lower()]

@@ -10,18 +10,18 @@ from registry.api.call import Reply
 from registry.console.asking import ApiError
 from registry.console.handling import Page, to, to_sign_in
 from registry.console.pages.access.roles import rows_of
+from registry.console.pages.access.switch import HERE as ACCESS
 from registry.console.view import View
 from registry.console.wrong import form_again, form_wrong
 
-_ACCESS = "/console/access"
-HERE = f"{_ACCESS}/own"
+HERE = f"{ACCESS}/own"
 _FIELDS = ("password", "currentPassword")
 
 
 async def index(view: View) -> Reply:
     """Who one is."""
     if view.mode is Mode.OFF:
-        return to(_ACCESS)
+        return to(ACCESS)
     if view.identity is None:
         return to_sign_in(view)
     found = await view.api.get("/v4/self-perms")

@@ -12,11 +12,11 @@ from registry.access.records import ADMIN, ALWAYS, DEVELOPER, GRADUAL
 from registry.api.call import Reply
 from registry.console.asking import ApiError
 from registry.console.handling import Page, onwards, to
+from registry.console.pages.access.switch import HERE as ACCESS
 from registry.console.view import View
 from registry.console.wrong import form_again, form_wrong
 
-_ACCESS = "/console/access"
-HERE = f"{_ACCESS}/roles"
+HERE = f"{ACCESS}/roles"
 _API = "/v4/roles"
 LABELS = ("environment", "appId", "serviceName")
 RESOURCES = (*GRADUAL, *sorted(ALWAYS - {"self"}))
@@ -29,7 +29,7 @@ Row = Mapping[str, Any]
 async def index(view: View) -> Reply:
     """Every role, and what it allows."""
     if view.mode is Mode.OFF:
-        return to(_ACCESS)
+        return to(ACCESS)
     found = (await view.api.get(_API))["data"]
     holders = await _holders(view)
     rows = [

@@ -15,7 +15,8 @@ from registry.console.wrong import form_again
 
 HERE = "/console/alarms"
 _API = "/waggle/v1/alarms"
-_CHANGED: Mapping[str, Any] = {"waggle:alarms": True}
+CHANGED: Mapping[str, Any] = {"waggle:alarms": True}
+"""What a page that changed something sets off."""
 _FILTERS = ("severity", "rule", "service")
 _HOURS = ("1", "4", "24", "72", "168", "720")
 _HOUR = 3600
@@ -82,7 +83,7 @@ async def silence(view: View) -> Reply:
         return form_again(view, "alarms/silence.html", error, ("alarm", "note"), given=form, **facts)
     said = view.say("{alarm} is silenced for {hours} h.", alarm=pattern, hours=seconds // _HOUR)
     undo = {"path": f"{HERE}/unsilence", "values": {"id": kept["id"], "alarm": pattern}}
-    return view.part("alarms/silence.html", headers=view.done(said, undo=undo, **_CHANGED), wrong={}, given={}, **facts)
+    return view.part("alarms/silence.html", headers=view.done(said, undo=undo, **CHANGED), wrong={}, given={}, **facts)
 
 
 async def unsilence(view: View) -> Reply:
@@ -98,7 +99,7 @@ def _seconds(form: Mapping[str, str], default: str) -> int:
 
 
 def _done(view: View, said: str, undo: Mapping[str, object] | None = None) -> Reply:
-    return Reply(204, headers=view.done(said, undo=undo, **_CHANGED))
+    return Reply(204, headers=view.done(said, undo=undo, **CHANGED))
 
 
 PAGES = (

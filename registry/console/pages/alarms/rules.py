@@ -10,12 +10,12 @@ from registry.alarms.rules import ANY, FIELDS, SEVERITIES
 from registry.api.call import Reply
 from registry.console.asking import ApiError
 from registry.console.handling import Page, onwards
+from registry.console.pages.alarms.board import CHANGED
 from registry.console.view import View
 from registry.console.wrong import form_again, form_wrong
 
 HERE = "/console/alarms/rules"
 _API = "/waggle/v1/alarms/rules"
-_CHANGED: Mapping[str, Any] = {"waggle:alarms": True}
 _NUMBERS = ("raise", "clear", "for", "clearFor", "minRate")
 _ON = "1"
 Rule = Mapping[str, Any]
@@ -58,7 +58,6 @@ async def save(view: View) -> Reply:
     facts: dict[str, Any] = {"given": given, "new": bool(given.get("new")), **_choices(given)}
     name = given.get("name", "").strip()
     wrong = {field: view.say("A number is expected.") for field in _NUMBERS if _number(given.get(field, "")) is None}
-    wrong.pop("clear", None) if not given.get("clear", "").strip() else None
     before = await _of(view, name)
     if given.get("new") and before is not None:
         wrong["name"] = view.say("There is one of this name.")
@@ -69,7 +68,7 @@ async def save(view: View) -> Reply:
     except ApiError as error:
         return form_again(view, "alarms/rule_form.html", error, FIELDS, **facts)
     said = view.say("The rule {name} was saved.", name=name)
-    return onwards(HERE, view.done(said, undo=_undo(name, before), **_CHANGED))
+    return onwards(HERE, view.done(said, undo=_undo(name, before), **CHANGED))
 
 
 async def switch(view: View) -> Reply:
@@ -78,7 +77,7 @@ async def switch(view: View) -> Reply:
     before = await _of(view, name)
     await view.api.send("PUT", _API, {"name": name, "enabled": on})
     said = view.say("{name} is on.", name=name) if on else view.say("{name} is off.", name=name)
-    return Reply(204, headers=view.done(said, undo=_undo(name, before), **_CHANGED))
+    return Reply(204, headers=view.done(said, undo=_undo(name, before), **CHANGED))
 
 
 async def delete(view: View) -> Reply:
@@ -90,7 +89,7 @@ async def delete(view: View) -> Reply:
     said = (
         view.say("{name} is as it is built in.", name=name) if built_in else view.say("{name} was deleted.", name=name)
     )
-    return onwards(HERE, view.done(said, undo=_undo(name, before), **_CHANGED))
+    return onwards(HERE, view.done(said, undo=_undo(name, before), **CHANGED))
 
 
 async def restore(view: View) -> Reply:
@@ -99,7 +98,7 @@ async def restore(view: View) -> Reply:
     before = await _of(view, name)
     await view.api.send("POST", f"{_API}/rollback", query={"name": name, "revision": revision})
     said = view.say("{name} is as it was at revision {revision}.", name=name, revision=revision)
-    return onwards(HERE, view.done(said, undo=_undo(name, before), **_CHANGED))
+    return onwards(HERE, view.done(said, undo=_undo(name, before), **CHANGED))
 
 
 async def _all(view: View) -> list[Rule]:

@@ -9,12 +9,12 @@ from registry.alarms.rules import SEVERITIES
 from registry.api.call import Reply
 from registry.console.asking import ApiError
 from registry.console.handling import Page
+from registry.console.pages.alarms.board import CHANGED
 from registry.console.view import View
 from registry.console.wrong import form_again
 
 HERE = "/console/alarms/webhooks"
 _API = "/waggle/v1/alarms/webhooks"
-_CHANGED: Mapping[str, Any] = {"waggle:alarms": True}
 _FIELDS = ("name", "url", "secret", "severity")
 
 
@@ -34,7 +34,7 @@ async def put(view: View) -> Reply:
         await view.api.send("PUT", _API, body)
     except ApiError as error:
         return form_again(view, "alarms/webhook_form.html", error, _FIELDS, given=form, severities=SEVERITIES)
-    said = view.done(view.say("The webhook {name} was saved. Test it.", name=body["name"]), **_CHANGED)
+    said = view.done(view.say("The webhook {name} was saved. Test it.", name=body["name"]), **CHANGED)
     return view.part("alarms/webhook_form.html", headers=said, wrong={}, given={}, severities=SEVERITIES)
 
 
@@ -44,7 +44,7 @@ async def switch(view: View) -> Reply:
     await view.api.send("PUT", _API, {"name": name, "enabled": on})
     said = view.say("{name} is on.", name=name) if on else view.say("{name} is off.", name=name)
     undo = {"path": f"{HERE}/switch", "values": {"name": name, "enabled": "" if on else "1"}}
-    return Reply(204, headers=view.done(said, undo=undo, **_CHANGED))
+    return Reply(204, headers=view.done(said, undo=undo, **CHANGED))
 
 
 async def test(view: View) -> Reply:
@@ -52,17 +52,17 @@ async def test(view: View) -> Reply:
     name = view.form.get("name", "")
     found: Mapping[str, Any] = await view.api.send("POST", f"{_API}/test", query={"name": name})
     if found["delivered"]:
-        return Reply(204, headers=view.done(view.say("{name} took the test message.", name=name), **_CHANGED))
+        return Reply(204, headers=view.done(view.say("{name} took the test message.", name=name), **CHANGED))
     why = found["error"] or view.say("it answered {status}", status=found["status"])
     text = view.say("{name} did not take the test message: {why}", name=name, why=why)
-    return Reply(204, headers=view.trouble(text, **_CHANGED))
+    return Reply(204, headers=view.trouble(text, **CHANGED))
 
 
 async def delete(view: View) -> Reply:
     """POST: the end of a webhook."""
     name = view.form.get("name", "")
     await view.api.send("DELETE", _API, query={"name": name})
-    return Reply(204, headers=view.done(view.say("The webhook {name} was deleted.", name=name), **_CHANGED))
+    return Reply(204, headers=view.done(view.say("The webhook {name} was deleted.", name=name), **CHANGED))
 
 
 PAGES = (
