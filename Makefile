@@ -50,7 +50,7 @@ test: .venv/ready $(CONSOLE) system lint
 test-all: .venv/ready $(CONSOLE) system lint
 	$(PYTEST)
 
-test-interop: .venv/ready
+test-interop: .venv/ready $(CONSOLE)
 	$(BIN)/pytest -m interop tests/interop
 
 bench: .venv/ready system

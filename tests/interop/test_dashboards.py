@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from registry.console.assets import BUILT
 from tests.engine import EngineProcess, client_of, running_engine
 from tests.interop.programs import JAVA, assert_checked, java, nobody, walk
 
@@ -29,6 +32,18 @@ class _Board:
     async def _rates(self) -> dict[str, float]:
         return {row["interface"]: row["rate"] for row in await self._rows("interfaces")}
 
+    async def _on_its_page(self, *words: str) -> None:
+        """The console's page of the service has these; without Node.js it has no pages."""
+        if not (BUILT / "manifest.json").is_file():
+            assert shutil.which("npm") is None, (
+                "run `make console`: the console's pages are not built, and npm is there"
+            )
+            return
+        url = f"{self._engine.url}/console/dashboard?app=mall&environment=&service=cart&list=interfaces"
+        async with client_of(self._engine.url) as client, client.session.get(url) as answer:
+            page = re.sub(r"\s+<", "<", re.sub(r">\s+", ">", await answer.text()))
+        assert [word for word in words if f"{word}<" not in page] == []
+
     async def shown(self) -> None:
         """Everything of the first document."""
         self.looked.append("shown")
@@ -39,6 +54,7 @@ class _Board:
         assert set(rows) == {LIST, BUY}
         assert (rows[LIST]["rate"], rows[LIST]["total"], rows[LIST]["latency"], rows[LIST]["p99"]) == (40, 400, 15, 80)
         assert not rows[BUY]["breakerOpen"]
+        await self._on_its_page(LIST, BUY, ">40/s", ">15 ms", ">80 ms")
 
     async def merged(self) -> None:
         """One interface has changed, with a number that is none; the other is what it was."""
