@@ -138,7 +138,7 @@ class Alarming:
         self.state.put(self.webhook(tenant, name), None, now)
 
     def _check_place(self, tenant: str, rule: Rule) -> None:
-        if of_engine(rule) and tenant != self.state.default_tenant:
+        if of_engine(rule.name, rule.metric) and tenant != self.state.default_tenant:
             raise invalid(f"metric: the engine belongs to {self.state.default_tenant}, and {rule.metric} is about it")
         built_in = BUILT_IN.get(rule.name)
         reported = rule.metric == REPORTED

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from registry.alarms.builtin import of_engine
 from registry.alarms.measures import MEASURES, REPORTED, Scope, Source
 from registry.alarms.rules import Rule
 
@@ -43,6 +44,11 @@ class Alarm:
     seen: float = 0.0
     right_since: float | None = None
 
+    @property
+    def of_engine(self) -> bool:
+        """Whether it is about the engine, and not about what is the tenant's."""
+        return of_engine(self.rule, self.metric)
+
 
 @dataclass(slots=True)
 class _Pending:
@@ -57,7 +63,9 @@ Key = tuple[str, str]
 
 
 class Board:
-    """All alarms. `most` bounds those that are raised; beyond it, one more is counted and not raised. `tell` hears of every turn."""
+    """All alarms. `most` bounds those that are raised; beyond it, one more is counted and not raised, unless it is about the engine:
+    there are few of those, and they matter most. `tell` hears of every turn.
+    """
 
     def __init__(self, most: int, history: int) -> None:
         self._most = most
@@ -103,7 +111,8 @@ class Board:
     def _wrong(self, key: Key, rule: Rule, source: Source, value: float, at: int, second: float) -> None:
         pending = self._pending.get(key)
         if pending is None:
-            if rule.seconds and len(self._pending) >= 4 * self._most:
+            full = len(self._pending) >= 4 * self._most
+            if rule.seconds and full and not of_engine(rule.name, rule.metric):
                 self.refused += 1
                 return
             pending = self._pending[key] = _Pending(second, at, second)
@@ -148,7 +157,7 @@ class Board:
         if before is not None:
             before.message, before.severity, before.seen = alarm.message, alarm.severity, alarm.seen
             return True
-        if len(self._raised) >= self._most:
+        if len(self._raised) >= self._most and not alarm.of_engine:
             self.refused += 1
             return False
         self._raised[key] = alarm
@@ -180,10 +189,10 @@ class Board:
             elif alarm.seen < begun and second - alarm.seen > patience:
                 self.clear(alarm.tenant, alarm.alarm_id, at, "it is measured no more")
 
-    def forget(self, tenant: str) -> None:
-        """Drop all alarms of a tenant, raised ones too."""
-        self._raised = {key: alarm for key, alarm in self._raised.items() if key[0] != tenant}
-        kept = [alarm for alarm in self._over if alarm.tenant != tenant]
+    def forget(self, gone: Callable[[Alarm], bool]) -> None:
+        """Drop all of these alarms, raised ones too."""
+        self._raised = {key: alarm for key, alarm in self._raised.items() if not gone(alarm)}
+        kept = [alarm for alarm in self._over if not gone(alarm)]
         self._over.clear()
         self._over.extend(kept)
 

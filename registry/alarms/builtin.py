@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from registry.alarms.measures import REPORTED, Scope
+from registry.alarms.measures import MEASURES, REPORTED, Scope
 from registry.alarms.rules import Rule, rule_of
 
 BACKEND = "BackendConnectionRefuse"
@@ -47,6 +47,6 @@ _RULES: Sequence[Mapping[str, object]] = (
 BUILT_IN: Mapping[str, Rule] = {rule.name: rule for rule in map(rule_of, _RULES)}
 
 
-def of_engine(rule: Rule) -> bool:
+def of_engine(rule: str, metric: str) -> bool:
     """Whether a rule is about the engine, which belongs to the default tenant alone; a gray release is of its own tenant."""
-    return rule.scope is Scope.ENGINE and rule.name != GRAY
+    return MEASURES[metric].scope is Scope.ENGINE and rule != GRAY

@@ -53,7 +53,9 @@ class State:
         if ready is None:
             own = self.table(tenant).rules
             built_in = {
-                name: rule for name, rule in BUILT_IN.items() if tenant == self.default_tenant or not of_engine(rule)
+                name: rule
+                for name, rule in BUILT_IN.items()
+                if tenant == self.default_tenant or not of_engine(name, rule.metric)
             }
             ready = {**built_in, **{name: kept.rule for name, kept in own.items()}}
             if own or tenant == self.default_tenant:

@@ -36,8 +36,7 @@ class Alarms:
 
     def forget(self, tenant: str = "") -> None:
         """Drop all alarms of the engine and of a tenant, active ones too."""
-        for one in {self._own, tenant or self._own}:
-            self._board.forget(one)
+        self._board.forget(self._shown_to(tenant or self._own))
 
     def active(self, name: str, tenant: str = "") -> str | None:
         """The detail of an active alarm."""
@@ -47,13 +46,19 @@ class Alarms:
     def list(self, tenant: str = "") -> Sequence[Mapping[str, object]]:
         """The alarms of the engine and of a tenant as Service Center's API answers them, those that are over among them."""
         shown: dict[str, Mapping[str, object]] = {}
-        for alarm in self._of({self._own, tenant or self._own}):
+        for alarm in self._of(tenant or self._own):
             status = "CLEARED" if alarm.cleared else "ACTIVATED"
             row = {"status": status, "id": alarm.alarm_id, "fields": {"detail": alarm.message}}
             shown.setdefault(alarm.alarm_id, row)
         return [shown[name] for name in sorted(shown)]
 
-    def _of(self, tenants: set[str]) -> Iterator[Alarm]:
+    def _of(self, tenant: str) -> Iterator[Alarm]:
         """Those that are raised, then those that are over, the newest first."""
-        raised = (alarm for tenant in tenants for alarm in self._board.active(tenant))
-        return chain(raised, (alarm for tenant in tenants for alarm in self._board.history(tenant)))
+        tenants = {self._own, tenant}
+        raised = (alarm for one in tenants for alarm in self._board.active(one))
+        over = (alarm for one in tenants for alarm in self._board.history(one))
+        return filter(self._shown_to(tenant), chain(raised, over))
+
+    def _shown_to(self, tenant: str) -> Callable[[Alarm], bool]:
+        """Those of the tenant, and those of the engine, which the default tenant has beside its own."""
+        return lambda alarm: alarm.tenant == tenant or (alarm.tenant == self._own and alarm.of_engine)

@@ -203,6 +203,23 @@ async def test_another_tenant_sees_and_changes_nothing(alarmed: Alarmed, api: Cl
     assert alarm in await alarmed.raised()
 
 
+async def test_services_of_the_default_tenant_are_its_own_though_the_engine_is_everybody_s(
+    default_api: Client, alarmed: Alarmed
+) -> None:
+    """Service Center's list has the engine's alarms for all, and the default tenant is where those are."""
+    default = Alarmed(default_api)
+    alarm = await default.lonely("secret-project")
+    await default.rule("connections", raise_=0, clear=0, for_=0)
+    await default.until("connections")
+    _, listed, _ = await alarmed.api.call("GET", "/v4/default/admin/alarms", None, 200)
+    assert "connections" in {one["id"] for one in listed["alarms"]}
+    assert "secret-project" not in str(listed)
+    await alarmed.api.call("DELETE", "/v4/default/admin/alarms", None, 200)
+    assert alarm in await default.raised()
+    for rule in ("connections", "no-instances"):
+        await default.ask("DELETE", "/rules", name=rule)
+
+
 async def test_a_restart_keeps_rules_and_silences_and_finds_alarms_anew(tmp_path: Path) -> None:
     """Also that of a service whose instances were gone before: the journal knows that there were some."""
     async with running_engine(tmp_path / "data", **SETTINGS) as engine:

@@ -135,11 +135,22 @@ def test_alarms_pending_ones_and_history_are_bounded() -> None:
     assert world.board.raised_total == 10
 
 
+def test_the_engine_s_own_alarms_find_room_where_services_have_taken_it_all() -> None:
+    world = World(most=1)
+    for number in range(10):
+        world.take(_rule(), 200, 0, Source("", "mall", f"s{number}"))
+        world.take(_rule(name="slow", **{"for": 5}), 200, 0, Source("", "mall", f"s{number}"))
+    disk = _rule(name="disk", metric="disk-free", **{"raise": 512, "clear": 1024, "for": 5})
+    world.take(disk, 1, 0, Source())
+    world.take(disk, 1, 5, Source())
+    assert [alarm.rule for alarm in world.raised] == ["r", "disk"]
+
+
 def test_tenants_forget_their_own() -> None:
     world = World()
     world.take(_rule(), 200, 0)
     world.board.measured("other/default", _rule(), CART, 200, 0, 0)
-    world.board.forget(TENANT)
+    world.board.forget(lambda alarm: alarm.tenant == TENANT)
     assert world.raised == []
     assert [alarm.tenant for alarm in world.board.everything()] == ["other/default"]
 
