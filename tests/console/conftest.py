@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from registry.console.assets import BUILT
+from tests.e2e.browser import one_browser
 from tests.e2e.demo import Demo, ready
 
 
@@ -22,6 +23,6 @@ def _built() -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def demo() -> AsyncIterator[Demo]:
-    """The whole weathermap, with weather-beta."""
-    async with ready("--beta") as started:
+    """The whole weathermap, with weather-beta, and one browser for all of the module's pages."""
+    async with ready("--beta") as started, one_browser():
         yield started

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
 _FLAGS = [
     "--no-sandbox",
@@ -20,22 +20,47 @@ _FLAGS = [
 ]
 
 
+_shared: list[Browser] = []
+"""The browser that pages are opened in as long as a module shares one."""
+
+
 @contextlib.asynccontextmanager
-async def open_page(url: str, width: int = 1280, height: int = 800, *, expected: str = "") -> AsyncIterator[Page]:
-    """The page at an address. An error in it, or on its console, fails the test, unless it contains the `expected` text."""
+async def _launched() -> AsyncIterator[Browser]:
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("CHROMIUM IS MISSING: install Debian's package chromium; no page was looked at")
-    troubles: list[str] = []
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=_FLAGS)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@contextlib.asynccontextmanager
+async def one_browser() -> AsyncIterator[None]:
+    """One browser for all pages that are opened meanwhile, in the same event loop: starting one takes seconds."""
+    async with _launched() as browser:
+        _shared.append(browser)
+        try:
+            yield
+        finally:
+            _shared.remove(browser)
+
+
+@contextlib.asynccontextmanager
+async def open_page(url: str, width: int = 1280, height: int = 800, *, expected: str = "") -> AsyncIterator[Page]:
+    """The page at an address, without cookies. An error in it or on its console fails the test, unless it has the `expected` text."""
+    troubles: list[str] = []
+    async with contextlib.AsyncExitStack() as stack:
+        browser = _shared[-1] if _shared else await stack.enter_async_context(_launched())
         page = await browser.new_page(viewport={"width": width, "height": height})
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
-        await page.goto(url)
         try:
+            await page.goto(url)
             yield page
         finally:
-            await browser.close()
+            await page.context.close()
     unexpected = [trouble for trouble in troubles if not expected or expected not in trouble]
     assert not unexpected, unexpected
