@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.console.looking import look_at, settled
 from tests.console.working import agree, undo, write
@@ -218,15 +219,29 @@ async def _taken_back(demo: Demo, page: Page, key: str) -> None:
 async def test_what_somebody_else_has_saved_is_not_overwritten_unseen(demo: Demo) -> None:
     key = "servicecomb.bulkhead.both"
     await put(demo, key, "maxConcurrentCalls: 1\n")
-    async with open_page(rule_at(demo, key), expected="422") as page:
+    async with open_page(rule_at(demo, key), expected="409") as page:
         await page.get_by_label("maxConcurrentCalls").fill("2")
         await put(demo, key, "maxConcurrentCalls: 3\n")
-        await page.get_by_role("button", name="Save").click()
-        await expect(page.get_by_role("alert")).to_contain_text("Somebody has changed this rule meanwhile.")
+        await page.get_by_role("button", name="Save", exact=True).click()
+        change = page.get_by_role("region", name="What would change")
+        await expect(change.get_by_role("alert")).to_contain_text("has saved revision")
+        await expect(change.locator(".diff-view")).to_contain_text("maxConcurrentCalls: 3")
+        await expect(page.get_by_label("maxConcurrentCalls")).to_have_value("2")
         assert (await stored(demo, key) or {})["value"] == "maxConcurrentCalls: 3\n"
-        await page.get_by_role("button", name="Save").click()
+        await put(demo, key, "maxConcurrentCalls: 4\n")
+        await change.get_by_role("button", name="Save over theirs").click()
+        await expect(change.locator(".diff-view")).to_contain_text("maxConcurrentCalls: 4")
+        assert (await stored(demo, key) or {})["value"] == "maxConcurrentCalls: 4\n", (
+            "of two changes the second is seen, too"
+        )
+        await page.get_by_role("button", name="Save over theirs").click()
         await expect(page.locator(".notice.good")).to_contain_text("is saved")
         assert (await stored(demo, key) or {})["value"] == "maxConcurrentCalls: 2\n"
+        await put(demo, key, "maxConcurrentCalls: 5\n")
+        await page.get_by_role("button", name="Delete").click()
+        await agree(page)
+        await expect(page.locator(".notice.bad")).to_contain_text("it is at revision")
+        assert await stored(demo, key) is not None, "what nobody has seen is not deleted"
 
 
 async def test_a_request_is_explained_with_the_draft_that_is_in_the_editor(demo: Demo) -> None:
@@ -272,4 +287,29 @@ async def test_a_rule_that_is_written_elsewhere_appears_in_the_open_list(demo: D
         await settled(page)
         await expect(page.locator("tbody tr")).to_have_count(0)
         await put(demo, "servicecomb.rateLimiting.newcomer", "rate: 5\n")
+        await expect(page.locator("tbody tr")).to_have_count(1)
+
+
+async def test_a_refresh_that_comes_late_does_not_replace_what_was_found(demo: Demo) -> None:
+    for name in ("late.one", "late.two"):
+        await put(demo, f"servicecomb.rateLimiting.{name}", "rate: 5\n")
+    late: asyncio.Future[Route] = asyncio.get_running_loop().create_future()
+
+    async def hold(route: Route) -> None:
+        """The refresh, until something newer has been found."""
+        if late.done() or "q=late.one" in route.request.url:
+            await route.continue_()
+        else:
+            late.set_result(route)
+
+    async with open_page(at(demo, "?q=late")) as page:
+        await settled(page)
+        await page.route("**/console/governance?*", hold)
+        await put(demo, "servicecomb.rateLimiting.late.three", "rate: 5\n")
+        held = await late
+        await page.get_by_role("searchbox").fill("late.one")
+        await expect(page.locator("tbody tr")).to_have_count(1)
+        async with page.expect_response(lambda answer: answer.request == held.request):
+            await held.continue_()
+        await settled(page)
         await expect(page.locator("tbody tr")).to_have_count(1)

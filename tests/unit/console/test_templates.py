@@ -44,6 +44,11 @@ def test_a_template_has_no_script_style_or_handler_of_its_own(name: str) -> None
     assert all('src="/console/static/' in one for one in scripts)
 
 
+def test_no_template_breaks_off_requests_or_drops_clicks() -> None:
+    """Order is kept once for all, by order.js."""
+    assert not [name for name, text in TEMPLATES.items() if "hx-sync" in text]
+
+
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_every_field_has_a_label(name: str) -> None:
     assert not list(_bare(name))

@@ -21,6 +21,18 @@ _UNPAIRED = "unpaired"
 """What is wrong with any rule as long as nobody has named it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Overtaken:
+    """What saving would do to what somebody else has saved.
+
+    `found` is the API's check of it, `theirs` their entry of the history, `path` the page of their rule.
+    """
+
+    found: Mapping[str, Any]
+    theirs: Mapping[str, Any]
+    path: str
+
+
 @dataclass(slots=True)
 class Editing:
     """What the editor shows. `stays` is why the text has no form, `revision` that of the item as it was loaded, 0 for a new one."""
@@ -37,7 +49,7 @@ class Editing:
     problems: Sequence[Mapping[str, Any]] = ()
     runtimes: Sequence[Mapping[str, Any]] = ()
     refused: str = ""
-    overwrite: bool = False
+    overtaken: Overtaken | None = None
 
     @property
     def kind(self) -> str:

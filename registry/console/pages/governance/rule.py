@@ -9,7 +9,7 @@ from governance.rules.fields import kinds
 from registry.api.call import Reply
 from registry.console.asking import ApiError
 from registry.console.handling import Page
-from registry.console.pages.governance.editing import Editing, edited, editing, key_of
+from registry.console.pages.governance.editing import Editing, Overtaken, edited, editing, key_of
 from registry.console.pages.governance.items import item_of, named, path_of, query_of, values_of
 from registry.console.pages.governance.registered import reach, registered
 from registry.console.pages.governance.replies import changed
@@ -17,6 +17,7 @@ from registry.console.view import View
 
 _HERE = "/console/governance/rule"
 _ITEMS = "/waggle/v1/config/items"
+_OUTDATED = "409002"
 
 
 async def one(view: View) -> Reply:
@@ -69,23 +70,30 @@ async def problems(view: View) -> Reply:
 
 
 async def save(view: View) -> Reply:
-    """POST: let the rule be as the form or the text says."""
+    """Save the rule as the form or the text says, where nobody else has changed it since it was loaded."""
     edit = await edited(view)
-    before = await item_of(view, edit.key, edit.labels)
-    overtaken = before is not None and view.form.get("revision", "") != str(before["update_revision"])
-    if overtaken and not view.form.get("force"):
-        said = "Somebody has changed this rule meanwhile. Save again to overwrite, or load the page anew."
-        return _refused(view, edit, view.say(said), overwrite=True)
-    item = {"key": edit.key, "labels": edit.labels, "value": edit.text, "value_type": "text"}
+    item = {"key": edit.key, "labels": edit.labels, "value": edit.text, "value_type": "text", "revision": edit.revision}
     try:
-        done = await view.api.send("PUT", _ITEMS, item if before else {**item, "status": "enabled"})
+        done = await view.api.send("PUT", _ITEMS, item if edit.revision else {**item, "status": "enabled"})
     except ApiError as error:
+        if error.code == _OUTDATED:
+            return await _overtaken(view, edit)
         return _refused(view, edit, error.text)
     if done["action"] == "unchanged":
         return changed(view, view.say("The rule is as it was."))
-    undo = _restore(edit.key, edit.labels, before)
+    undo = _restore(edit.key, edit.labels, edit.revision, done["item"]["update_revision"])
     path = path_of(_HERE, edit.key, edit.labels)
     return changed(view, (view.say("The rule {key} is saved.", key=edit.key), undo), to=path)
+
+
+async def _overtaken(view: View, edit: Editing) -> Reply:
+    """Somebody else has saved meanwhile: who, and what saving would do to it. Whoever saves then has seen that."""
+    item = {"key": edit.key, "labels": edit.labels, "value": edit.text, "value_type": "text"}
+    found = await view.api.send("POST", "/waggle/v1/config/check", item)
+    theirs = (await _history(view, edit.key, edit.labels))[0]
+    edit.overtaken = Overtaken(found, theirs, path_of(_HERE, edit.key, edit.labels))
+    edit.revision = found["revision"]
+    return view.part("governance/editor.html", status=409, edit=edit)
 
 
 async def switch(view: View) -> Reply:
@@ -102,11 +110,11 @@ async def switch(view: View) -> Reply:
 
 
 async def delete(view: View) -> Reply:
-    """POST: delete the rule."""
+    """POST: delete the rule, where it is as somebody has seen it."""
     key, labels = named(view.fields)
-    before = await item_of(view, key, labels)
-    await view.api.send("DELETE", _ITEMS, query=query_of(key, labels))
-    undo = _restore(key, labels, before)
+    query = query_of(key, labels, revision=view.form.get("revision", ""))
+    gone = (await view.api.send("DELETE", _ITEMS, query=query))["item"]
+    undo = _restore(key, labels, gone["update_revision"])
     return changed(view, (view.say("The rule {key} is deleted.", key=key), undo), to="/console/governance")
 
 
@@ -117,7 +125,8 @@ async def restore(view: View) -> Reply:
     before = await item_of(view, key, labels)
     await view.api.send("POST", "/waggle/v1/config/rollback", query=query_of(key, labels, revision=revision))
     said = view.say("The rule {key} is as it was at revision {revision}.", key=key, revision=revision)
-    return changed(view, (said, _restore(key, labels, before)), to=path_of(_HERE, key, labels))
+    undo = _restore(key, labels, before["update_revision"] if before else 0)
+    return changed(view, (said, undo), to=path_of(_HERE, key, labels))
 
 
 async def difference(view: View) -> Reply:
@@ -127,15 +136,15 @@ async def difference(view: View) -> Reply:
     return view.part("governance/difference.html", lines=found["diff"], from_=found["from"], to=found["to"])
 
 
-def _restore(key: str, labels: Mapping[str, str], before: Mapping[str, Any] | None) -> Mapping[str, object]:
-    """What takes a change back: the rule as it was, or none where there was none."""
-    if before is None:
-        return {"path": f"{_HERE}/delete", "values": values_of(key, labels)}
-    return {"path": f"{_HERE}/restore", "values": values_of(key, labels, revision=before["update_revision"])}
+def _restore(key: str, labels: Mapping[str, str], before: int, after: int = 0) -> Mapping[str, object]:
+    """What takes a change back: the rule as it was at the revision `before`; none where there was none, unless it is past `after`."""
+    if not before:
+        return {"path": f"{_HERE}/delete", "values": values_of(key, labels, revision=after or "")}
+    return {"path": f"{_HERE}/restore", "values": values_of(key, labels, revision=before)}
 
 
-def _refused(view: View, edit: Editing, text: str, *, overwrite: bool = False) -> Reply:
-    edit.refused, edit.overwrite = text, overwrite
+def _refused(view: View, edit: Editing, text: str) -> Reply:
+    edit.refused = text
     return view.part("governance/editor.html", status=422, edit=edit)
 
 

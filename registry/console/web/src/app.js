@@ -5,6 +5,7 @@ import { startConfirming } from "./confirm.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startNotices } from "./notices.js";
+import { startOrder } from "./order.js";
 import { startSliders } from "./sliders.js";
 import { startTables } from "./tables.js";
 import { startTimes } from "./times.js";
@@ -70,6 +71,7 @@ htmx.onLoad((element) => {
 });
 
 startLive();
+startOrder();
 startConfirming();
 startNotices();
 startTimes();
