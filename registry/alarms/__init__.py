@@ -93,20 +93,23 @@ class Alarming:
 
     def end_acknowledgement(self, tenant: str, alarm_id: str, now: int) -> None:
         """The alarm is over, and with it what somebody said of it."""
-        for one in list(self.state.table(tenant).silences.values()):
-            if one.acknowledged and one.alarm == alarm_id:
-                self.state.put(one, None, now)
+        acknowledgement = self.state.table(tenant).acknowledgement(alarm_id)
+        if acknowledgement is not None:
+            self.state.put(acknowledgement, None, now)
 
     def silenced(self, alarm: Alarm, now: int) -> Silence | None:
         """By what an alarm is silenced, an acknowledgement first."""
-        silences = self.state.table(alarm.tenant).silences.values()
-        covering = [one for one in silences if one.covers(alarm.alarm_id, now)]
+        covering = self.state.table(alarm.tenant).silences_of(alarm.alarm_id, now)
         return max(covering, key=lambda one: (one.acknowledged, one.until), default=None)
+
+    def is_on(self, alarm: Alarm) -> bool:
+        """Whether the rule of an alarm is not switched off."""
+        rule = self.state.rules(alarm.tenant).get(alarm.rule)
+        return rule is None or rule.enabled
 
     def is_told(self, alarm: Alarm, now: int) -> bool:
         """Whether webhooks are told of an alarm: its rule is not switched off, and nobody silenced it."""
-        rule = self.state.rules(alarm.tenant).get(alarm.rule)
-        return (rule is None or rule.enabled) and self.silenced(alarm, now) is None
+        return self.is_on(alarm) and self.silenced(alarm, now) is None
 
     def put_webhook(self, tenant: str, name: str, given: Mapping[str, object], now: int) -> Webhook:
         """Let a webhook be as given; what is not given stays as it is. Raises 400001, 400100."""

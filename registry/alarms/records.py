@@ -59,6 +59,12 @@ def rule_path(tenant: str, name: str) -> str:
     return f"alarm-rule/{tenant}/{segment(name)}"
 
 
+def name_of_silence(alarm: str, *, acknowledged: bool) -> str:
+    """What the silence for an alarm, or for a pattern, is called."""
+    kind = "acknowledged" if acknowledged else "silenced"
+    return hashlib.sha256(f"{kind}/{alarm}".encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True, slots=True)
 class Silence:
     """Until when alarms are told to nobody, who wants that, and why. Times are milliseconds.
@@ -85,8 +91,12 @@ class Silence:
     @property
     def name(self) -> str:
         """What it is called: the same for the same alarm."""
-        kind = "acknowledged" if self.acknowledged else "silenced"
-        return hashlib.sha256(f"{kind}/{self.alarm}".encode()).hexdigest()[:16]
+        return name_of_silence(self.alarm, acknowledged=self.acknowledged)
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it may be about several alarms."""
+        return not self.acknowledged and ("*" in self.alarm or "?" in self.alarm)
 
     @property
     def path(self) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeAlias, TypeVar
 
 from registry.alarms.builtin import BUILT_IN, of_engine
-from registry.alarms.records import KeptRule, Silence, Webhook
+from registry.alarms.records import KeptRule, Silence, Webhook, name_of_silence
 from registry.alarms.rules import Rule
 from registry.ledger import Change, Ledger
 
@@ -23,11 +23,23 @@ _KINDS: Mapping[str, type[KeptRule] | type[Silence] | type[Webhook]] = {
 
 @dataclass(slots=True)
 class Table:
-    """What belongs to one domain and project, by name; `rules` those that somebody wrote."""
+    """What belongs to one domain and project, by name; `rules` those that somebody wrote, `patterns` the silences of several alarms."""
 
     rules: dict[str, KeptRule] = field(default_factory=dict)
     silences: dict[str, Silence] = field(default_factory=dict)
+    patterns: dict[str, Silence] = field(default_factory=dict)
     webhooks: dict[str, Webhook] = field(default_factory=dict)
+
+    def acknowledgement(self, alarm_id: str) -> Silence | None:
+        """What somebody said who knows of an alarm; it may be over."""
+        return self.silences.get(name_of_silence(alarm_id, acknowledged=True))
+
+    def silences_of(self, alarm_id: str, now: int) -> Iterator[Silence]:
+        """Those that an alarm is silenced by. Most are of one alarm, and found by its id: there may be a thousand of both."""
+        own = self.acknowledgement(alarm_id), self.silences.get(name_of_silence(alarm_id, acknowledged=False))
+        for one in (*own, *self.patterns.values()):
+            if one is not None and one.covers(alarm_id, now):
+                yield one
 
 
 class State:
@@ -79,6 +91,8 @@ class State:
                 _exchange(table.rules, record, gone=after is None)
             case Silence():
                 _exchange(table.silences, record, gone=after is None)
+                if record.is_pattern:
+                    _exchange(table.patterns, record, gone=after is None)
             case Webhook():
                 _exchange(table.webhooks, record, gone=after is None)
         self._ready.pop(record.tenant, None)

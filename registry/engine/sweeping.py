@@ -6,7 +6,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 import structlog
 
@@ -22,6 +21,8 @@ AUTHOR = "waggle"
 """Who ends acknowledgements, in the audit log."""
 _A_TICK = 500
 """Sources that one tick measures at most, so that others are served between."""
+_LONGEST_TICK = 0.02
+"""Seconds after which a tick measures no more of them."""
 _ALWAYS = frozenset(("rate", "breaker-open")) | OF_INSTANCES
 """Measures of calls that mean something however few calls there are."""
 log = structlog.get_logger(__name__)
@@ -70,9 +71,11 @@ class Sweeper:
                 return
             self._next = now + self._seconds
             self._sweep = self._measure_all(now)
-        if sum(1 for _ in islice(self._sweep, _A_TICK)) < _A_TICK:
-            self._sweep = None
-            self.sweeps += 1
+        for measured, _ in enumerate(self._sweep, start=1):
+            if measured >= _A_TICK or time.monotonic() - now >= _LONGEST_TICK:
+                return
+        self._sweep = None
+        self.sweeps += 1
 
     def _measure_all(self, begun: float) -> Iterator[None]:
         """One step for each source. Within a sweep, its beginning counts as the time of every number."""
@@ -87,7 +90,7 @@ class Sweeper:
                 self._judge(tenant, wanted.rules.get((scope, grain), ()), source, numbers, (at, begun))
                 yield
         alarming.board.swept(at, begun, begun, self._stands)
-        self._tell_due()
+        yield from self._tell_due()
 
     def _samples(self, tenant: str, wanted: _Wanted, second: int) -> Iterator[tuple[Scope, str, Source, Numbers]]:
         """All that is measured of a tenant, and of the engine, which belongs to one of them."""
@@ -139,14 +142,15 @@ class Sweeper:
             self._webhooks.send("resolved", alarm, shown(alarm))
         self._end_acknowledgement(alarm)
 
-    def _tell_due(self) -> None:
-        """Tell of alarms whose silence is over, too; forget those that are no longer there."""
+    def _tell_due(self) -> Iterator[None]:
+        """One step for each alarm: tell of alarms whose silence is over, too; forget those that are no longer there."""
         board = self._alarming.board
         raised = {(one.tenant, one.alarm_id): one for one in board.everything()}
         self._told &= raised.keys()
         for key, alarm in raised.items():
-            if key not in self._told:
+            if key not in self._told and self._alarming.board.get(*key) is alarm:
                 self._tell(alarm)
+                yield
 
     def _tell(self, alarm: Alarm) -> None:
         if self._alarming.is_told(alarm, self._engine.now()):
@@ -155,8 +159,7 @@ class Sweeper:
 
     def _end_acknowledgement(self, alarm: Alarm) -> None:
         """It ends with its alarm. Where that cannot be stored now, it ends in its time."""
-        silence = self._alarming.silenced(alarm, 0)
-        if silence is None or not silence.acknowledged:
+        if self._alarming.state.table(alarm.tenant).acknowledgement(alarm.alarm_id) is None:
             return
         command: Callable[[], None] = lambda: self._alarming.end_acknowledgement(  # noqa: E731
             alarm.tenant, alarm.alarm_id, self._engine.now()

@@ -39,9 +39,10 @@ def _order(alarm: Alarm) -> tuple[int, int]:
 
 def _row(call: Call, alarm: Alarm) -> Mapping[str, object]:
     """A raised alarm, with who silenced it, if anyone did."""
-    alarming, now = call.engine.alarming, call.engine.now()
-    silence = alarming.silenced(alarm, now)
-    return {**shown(alarm), "silenced": silence.document if silence else None, "told": alarming.is_told(alarm, now)}
+    alarming = call.engine.alarming
+    silence = alarming.silenced(alarm, call.engine.now())
+    told = silence is None and alarming.is_on(alarm)
+    return {**shown(alarm), "silenced": silence.document if silence else None, "told": told}
 
 
 def _wanted(call: Call) -> Callable[[Alarm], bool]:

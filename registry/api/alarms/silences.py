@@ -22,9 +22,7 @@ async def acknowledge(call: Call) -> Reply:
 async def take_back(call: Call) -> Reply:
     """DELETE acknowledgement: nobody has acknowledged the alarm."""
     engine, tenant, alarm = call.engine, call.tenant, named(call, "id")
-    if not any(
-        one.acknowledged and one.alarm == alarm for one in engine.alarming.state.table(tenant).silences.values()
-    ):
+    if engine.alarming.state.table(tenant).acknowledgement(alarm) is None:
         raise RegistryError(404001, f"nobody has acknowledged {alarm[:256]!r}")
     await call.execute(lambda: engine.alarming.end_acknowledgement(tenant, alarm, engine.now()))
     return EMPTY
