@@ -130,6 +130,11 @@ class Reporter:
         since = second - self.patience
         return (one.latest(name) for name, one in self.interfaces.items() if one.seen >= since)
 
+    def count_fresh(self, second: int) -> int:
+        """How many interfaces are not stale."""
+        since = second - self.patience
+        return sum(one.seen >= since for one in self.interfaces.values())
+
     def _sum(self, second: int, known: Callable[[str], bool]) -> None:
         served, called, totals = Totals(), dict[str, Totals](), Totals(instances=1)
         serves, since = False, second - self.patience

@@ -11,7 +11,7 @@ from registry.api.call import EVENTS_TYPE, Call, Parameter, Reply, Route, Tenanc
 from registry.api.checks import check_tenant, flag
 from registry.api.monitor import views
 from registry.api.monitor.documents import DOCUMENT, SAMPLE, document_of
-from registry.api.monitor.listing import INSTANCES, INTERFACES, cut, found_in, parameters
+from registry.api.monitor.listing import INSTANCES, INTERFACES, Measured, cut, found_in, parameters
 from registry.api.monitor.live import LiveStreams
 from registry.engine.reporting import Reporting
 from registry.errors import invalid
@@ -24,6 +24,8 @@ _CHOSEN = tuple(Parameter(name, f"only of this {name}") for name in _NAMES)
 _INSTANCE = Parameter("instance", "only of the instance of this id")
 _INTERFACE = Parameter("interface", "only this interface, by its whole name")
 _STALE = Parameter("stale", "`true`: those, too, that have told nothing for three intervals")
+_AT_ONCE = 25
+"""Instances whose interfaces are read before others are served."""
 _OPEN = {"everyone": "public", "roles": "service"}
 
 
@@ -64,12 +66,19 @@ class Monitored:
         """GET interfaces: what each instance told last of its interfaces."""
         check_tenant(call)
         name, second = call.query.get("interface", ""), self._reporting.second
-        chosen = (
-            (one, reading)
-            for one in self._chosen(call)
-            for reading in one.fresh(second)
-            if name in ("", reading.name) and found_in(call, reading.name, one.key.service)
-        )
+        chosen: list[Measured] = []
+        for place, one in enumerate(list(self._chosen(call)), start=1):
+            chosen += (
+                (one, reading)
+                for reading in one.fresh(second)
+                if name in ("", reading.name) and found_in(call, reading.name, one.key.service)
+            )
+            if place % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return await asyncio.to_thread(self._told_interfaces, call, chosen)
+
+    def _told_interfaces(self, call: Call, chosen: Sequence[Measured]) -> Reply:
+        """There may be hundreds of thousands, so a thread sorts and writes them."""
         total, rows = cut(call, chosen, INTERFACES)
         return self._told(total=total, interfaces=[views.interface(one, reading) for one, reading in rows])
 

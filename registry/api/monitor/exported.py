@@ -112,6 +112,11 @@ class DashboardMetrics(Collector):
     def _interfaces(self, budget: _Budget) -> Iterator[Metric]:
         table, second = _Table("interface", (*_INSTANCE, "interface"), _READING), self._reporting.second
         for one in self._reporters():
+            if budget.room < len(
+                _READING
+            ):  # there may be hundreds of thousands: those that find no room are only counted
+                budget.left_out += one.count_fresh(second) * len(_READING)
+                continue
             for reading in one.fresh(second):
                 table.add((*_labels(one.key), one.instance_id, reading.name), reading, budget)
         yield from table.families
