@@ -127,9 +127,16 @@ class Webhooks:
 
     async def test(self, hook: Webhook) -> Outcome:
         """Send a test message now, once; what became of it."""
+        line = self._line(hook)
         outcome = await self._try(hook, uuid.uuid4().hex, _body("test", hook.tenant, self._now(), {}))
-        self._note(self._line(hook), outcome)
+        self._note(line, outcome)
         return outcome
+
+    def drop(self, tenant: str, name: str) -> None:
+        """A webhook was deleted: nothing waits for it any more, and nothing of it is remembered."""
+        line = self._lines.pop((tenant, name), None)
+        if line is not None and line.task is not None:
+            line.task.cancel()
 
     def state(self, hook: Webhook) -> Mapping[str, object]:
         """What waits for a webhook and what became of what was sent, since the engine's start."""
@@ -153,12 +160,12 @@ class Webhooks:
             line.task = asyncio.create_task(self._work((hook.tenant, hook.name), line))
 
     async def _work(self, key: _HOOK, line: _Line) -> None:
-        """Send what waits, in its order, until the webhook is deleted."""
+        """Send what waits, in its order, until the webhook is switched off or deleted."""
         while True:
             while line.waiting:
                 delivery, body = line.waiting[0]
                 if not await self._deliver(key, line, delivery, body):
-                    self._lines.pop(key, None)
+                    line.waiting.clear()
                     return
                 if line.waiting and line.waiting[0][0] == delivery:
                     line.waiting.popleft()
@@ -166,11 +173,13 @@ class Webhooks:
             await line.filled.wait()
 
     async def _deliver(self, key: _HOOK, line: _Line, delivery: str, body: bytes) -> bool:
-        """Try until it is taken, refused for good, or lost; whether the webhook is still there. It is read anew for each try."""
+        """Try until it is taken, refused for good, or lost; whether the webhook is still there and on. It is read anew for each try."""
         for attempt in range(ATTEMPTS):
             try:
                 hook = self._alarming.webhook(*key)
             except RegistryError:
+                return False
+            if not hook.enabled:
                 return False
             outcome = await self._try(hook, delivery, body)
             self._note(line, outcome)

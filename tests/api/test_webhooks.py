@@ -174,6 +174,47 @@ async def test_a_webhook_that_hangs_slows_neither_the_engine_nor_the_others(
     assert state["lost"] == 3
 
 
+async def _hangs(alarmed: Alarmed, receiver: Receiver) -> None:
+    """A webhook that has one message, and another that waits."""
+    receiver.answers = [0] * 100
+    await _hook(alarmed, receiver.url)
+    for number in range(2):
+        await _raise(alarmed, f"bad-{number}")
+    await _told(receiver, "bad-0")
+
+
+async def _told(receiver: Receiver, rule: str) -> None:
+    async def there() -> bool:
+        return ("raised", rule) in receiver.told
+
+    await eventually(there)
+
+
+async def test_a_webhook_that_is_deleted_leaves_nothing_for_the_next_of_its_name(
+    alarmed: Alarmed, receiver: Receiver
+) -> None:
+    await _hangs(alarmed, receiver)
+    await alarmed.ask("DELETE", "/webhooks", name="w")
+    receiver.answers = []
+    fresh = await _hook(alarmed, receiver.url)
+    assert (fresh["waiting"], fresh["delivered"], fresh["lost"]) == (0, 0, 0)
+    await _raise(alarmed, "bad-2")
+    await _told(receiver, "bad-2")
+    assert ("raised", "bad-1") not in receiver.told
+
+
+async def test_a_webhook_that_is_switched_off_gets_nothing_of_what_waits(alarmed: Alarmed, receiver: Receiver) -> None:
+    await _hangs(alarmed, receiver)
+    await _hook(alarmed, receiver.url, enabled=False)
+    receiver.released.set()
+
+    async def nothing_waits() -> bool:
+        return bool((await _state(alarmed))["waiting"] == 0)
+
+    await eventually(nothing_waits)
+    assert ("raised", "bad-1") not in receiver.told
+
+
 async def test_only_what_is_severe_enough_and_silenced_by_nobody_is_told(alarmed: Alarmed, receiver: Receiver) -> None:
     """What is still raised when its silence ends is told then."""
     await _hook(alarmed, receiver.url, severity="major")

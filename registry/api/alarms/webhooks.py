@@ -36,6 +36,7 @@ class Hooks:
         """DELETE webhooks: delete one; what waits for it is dropped."""
         engine, name = call.engine, named(call, "name")
         await call.execute(lambda: engine.alarming.delete_webhook(call.tenant, name, engine.now()))
+        self._webhooks.drop(call.tenant, name)
         return EMPTY
 
     async def test(self, call: Call) -> Reply:
