@@ -78,6 +78,8 @@ async def save(view: View) -> Reply:
     except ApiError as error:
         if error.code == _OUTDATED:
             return await _overtaken(view, edit)
+        if error.status in (401, 403):
+            raise
         return _refused(view, edit, error.text)
     if done["action"] == "unchanged":
         return changed(view, view.say("The rule is as it was."))

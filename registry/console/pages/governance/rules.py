@@ -15,7 +15,6 @@ from registry.console.handling import Page
 from registry.console.pages.governance.items import path_of
 from registry.console.view import View
 
-_PAGE = 100
 _MOST = 5000
 """Rules that a page looks through; where there are more, it says so."""
 _OBJECTS = (("/waggle/v1/gray-releases", "release"), ("/waggle/v1/degrades", "degrade"))
@@ -29,7 +28,10 @@ async def index(view: View) -> Reply:
     wanted = {name: view.query.get(name, "") for name in ("q", "kind", "app", "state")}
     shown = sorted((one for one in rows if _fits(one, wanted)), key=lambda one: (one["kind"], one["name"], one["app"]))
     base = f"/console/governance?{urlencode(wanted)}"
-    facts: dict[str, Any] = {"rows": view.cut(shown), "wanted": wanted, "base": base, "unseen": total - len(rows)}
+    cut = view.cut(shown)
+    for one in cut.rows:
+        one["path"] = path_of("/console/governance/rule", one["key"], one["labels"])
+    facts: dict[str, Any] = {"rows": cut, "wanted": wanted, "base": base, "unseen": total - len(rows)}
     facts |= {"counts": _counts(rows), "by_kind": sorted(Counter(one["kind"] for one in rows).items())}
     if view.is_part:
         return view.part("governance/rule_list.html", **facts)
@@ -38,15 +40,10 @@ async def index(view: View) -> Reply:
 
 
 async def _rules(view: View) -> tuple[Sequence[tuple[Mapping[str, Any], Sequence[Any]]], int]:
-    """Items that are rules with the first of their problems, and how many there are."""
-    found: list[tuple[Mapping[str, Any], Sequence[Any]]] = []
-    while True:
-        query = {"rules": 1, "limit": _PAGE, "offset": len(found)}
-        page = await view.api.get("/waggle/v1/config/items", query)
-        problems = page.get("problems") or {}
-        found += [(item, problems.get(item["id"], ())) for item in page["data"]]
-        if not page["data"] or len(found) >= min(page["total"], _MOST):
-            return found, page["total"]
+    """Items that are rules with the first of their problems, and how many there are; all at once, since a page of them looks at all."""
+    page = await view.api.get("/waggle/v1/config/items", {"rules": 1})
+    problems = page.get("problems") or {}
+    return [(item, problems.get(item["id"], ())) for item in page["data"][:_MOST]], page["total"]
 
 
 async def _owners(view: View) -> Mapping[tuple[str, frozenset[tuple[str, str]]], Mapping[str, str]]:
@@ -89,7 +86,7 @@ def _row(item: Mapping[str, Any], problems: Sequence[Mapping[str, Any]], owners:
         "state": "error" if errors else "warning" if problems else "good",
         "changed": item["update_time"] * 1000,
         "owner": owners.get(_name(item)),
-        "path": path_of("/console/governance/rule", item["key"], labels),
+        "labels": labels,
     }
 
 
