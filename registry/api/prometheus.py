@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
@@ -12,6 +13,8 @@ from registry.catalog.views import Selection
 from registry.engine.reporting import lane_of
 
 _HOST, _PORT, _PATH, _SCHEME = (f"prometheus.{name}" for name in ("host", "port", "path", "scheme"))
+_AT_ONCE = 20
+"""Services whose instances are read before others are served: Prometheus asks for all of them, again and again."""
 _META = "__meta_waggle_"
 _PLACES = {"name": "datacenter", "region": "region", "availableZone": "zone"}
 _CHOSEN = tuple(Parameter(name, f"only of this {name}") for name in ("app", "environment", "service"))
@@ -24,13 +27,16 @@ async def targets(call: Call) -> Reply:
     wanted = Selection(query.get("app", ""), query.get("service", ""), query.get("environment", ""))
     catalog = call.engine.catalog
     tenant = catalog.state.existing(call.tenant)
-    found = [
-        _group(target, service, instance)
-        for service in catalog.views.select(call.tenant, wanted)
-        if call.sees(service.labels)
-        for instance in tenant.instances_of(service.service_id).values()
-        for target in _target(instance)
-    ]
+    found: list[Mapping[str, object]] = []
+    chosen = [service for service in catalog.views.select(call.tenant, wanted) if call.sees(service.labels)]
+    for place, service in enumerate(chosen, start=1):
+        found += (
+            _group(target, service, instance)
+            for instance in tenant.instances_of(service.service_id).values()
+            for target in _target(instance)
+        )
+        if place % _AT_ONCE == 0:
+            await asyncio.sleep(0)
     return json_reply(found)
 
 
