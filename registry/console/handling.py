@@ -78,10 +78,12 @@ def to(path: str, **headers: str) -> Reply:
     return Reply(303, headers={"Location": path, "Cache-Control": "no-store", **headers})
 
 
-def onwards(path: str, headers: Mapping[str, str]) -> Reply:
-    """Let the page's script go on with another page, and say there what `headers` say."""
-    place = json.dumps({"path": path, "target": "body", "headers": {"HX-Boosted": "true"}})
-    return Reply(200, headers={**headers, "HX-Location": place})
+def onwards(view: View, path: str, said: Mapping[str, str] = {}) -> Reply:
+    """Go on with another page, which says what the headers `said` say: the page's script puts it in place, where there is one."""
+    if not view.is_part:
+        return to(path, **said)
+    place = {"path": path, "target": "body", "swap": "morph show:window:top", "headers": {"HX-Boosted": "true"}}
+    return Reply(204, headers={**said, "HX-Location": json.dumps(place)})
 
 
 def _refuse_other_sites(call: Call) -> None:

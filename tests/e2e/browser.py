@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
@@ -49,8 +49,10 @@ async def one_browser() -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def open_page(url: str, width: int = 1280, height: int = 800, *, expected: str = "") -> AsyncIterator[Page]:
-    """The page at an address, without cookies. An error in it or on its console fails the test, unless it has the `expected` text."""
+async def open_page(
+    url: str, width: int = 1280, height: int = 800, *, expected: str | Sequence[str] = ()
+) -> AsyncIterator[Page]:
+    """The page at an address, without cookies. An error in it or on its console fails the test, unless it has an `expected` text."""
     troubles: list[str] = []
     async with contextlib.AsyncExitStack() as stack:
         browser = _shared[-1] if _shared else await stack.enter_async_context(_launched())
@@ -62,5 +64,6 @@ async def open_page(url: str, width: int = 1280, height: int = 800, *, expected:
             yield page
         finally:
             await page.context.close()
-    unexpected = [trouble for trouble in troubles if not expected or expected not in trouble]
+    texts = [expected] if isinstance(expected, str) else expected
+    unexpected = [trouble for trouble in troubles if not any(text and text in trouble for text in texts)]
     assert not unexpected, unexpected

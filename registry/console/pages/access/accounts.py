@@ -92,7 +92,7 @@ async def delete(view: View) -> Reply:
     """POST: the end of an account and of its tokens."""
     name = view.form.get("name", "")
     await view.api.send("DELETE", f"{_API}/:name", name=name)
-    return onwards(HERE, view.done(view.say("The account {name} was deleted.", name=name)))
+    return onwards(view, HERE, view.done(view.say("The account {name} was deleted.", name=name)))
 
 
 def _of_field(error: ApiError) -> ApiError:

@@ -82,7 +82,7 @@ async def save(view: View) -> Reply:
         await _put(view, name, perms_of(rows), new=new)
     except ApiError as error:
         return form_again(view, "access/role_form.html", error, ("name", "perms"), **facts)
-    return onwards(HERE, view.done(view.say("The role {name} was saved.", name=name), undo=_undo(name, before)))
+    return onwards(view, HERE, view.done(view.say("The role {name} was saved.", name=name), undo=_undo(name, before)))
 
 
 async def restore(view: View) -> Reply:
@@ -99,7 +99,7 @@ async def delete(view: View) -> Reply:
     await view.api.send("DELETE", f"{_API}/:roleName", roleName=name)
     values = {"name": name, "new": "1", "perms": json.dumps(before.get("perms") or [])}
     undo = {"path": f"{HERE}/restore", "values": values}
-    return onwards(HERE, view.done(view.say("The role {name} was deleted.", name=name), undo=undo))
+    return onwards(view, HERE, view.done(view.say("The role {name} was deleted.", name=name), undo=undo))
 
 
 def rows_of(perms: Sequence[Permission]) -> Sequence[Row]:

@@ -55,7 +55,7 @@ async def change(view: View) -> Reply:
         return form_again(view, "access/switch.html", _of_password(error), ("password",), **await _facts(view))
     session = await _session(view, form.get("password", "")) if mode != Mode.OFF.value else {}
     said = view.done(_said(view, mode), undo=_undo(before, mode))
-    return onwards(HERE, {**said, **session})
+    return onwards(view, HERE, {**said, **session})
 
 
 async def rotate(view: View) -> Reply:

@@ -68,7 +68,7 @@ async def save(view: View) -> Reply:
     except ApiError as error:
         return form_again(view, "alarms/rule_form.html", error, FIELDS, **facts)
     said = view.say("The rule {name} was saved.", name=name)
-    return onwards(HERE, view.done(said, undo=_undo(name, before), **CHANGED))
+    return onwards(view, HERE, view.done(said, undo=_undo(name, before), **CHANGED))
 
 
 async def switch(view: View) -> Reply:
@@ -89,7 +89,7 @@ async def delete(view: View) -> Reply:
     said = (
         view.say("{name} is as it is built in.", name=name) if built_in else view.say("{name} was deleted.", name=name)
     )
-    return onwards(HERE, view.done(said, undo=_undo(name, before), **CHANGED))
+    return onwards(view, HERE, view.done(said, undo=_undo(name, before), **CHANGED))
 
 
 async def restore(view: View) -> Reply:
@@ -98,7 +98,7 @@ async def restore(view: View) -> Reply:
     before = await _of(view, name)
     await view.api.send("POST", f"{_API}/rollback", query={"name": name, "revision": revision})
     said = view.say("{name} is as it was at revision {revision}.", name=name, revision=revision)
-    return onwards(HERE, view.done(said, undo=_undo(name, before), **CHANGED))
+    return onwards(view, HERE, view.done(said, undo=_undo(name, before), **CHANGED))
 
 
 async def _all(view: View) -> list[Rule]:

@@ -8,7 +8,7 @@ from typing import Any
 from registry.api.call import Reply
 from registry.config.records import VALUE_TYPES
 from registry.console.asking import ApiError
-from registry.console.handling import Page, refused
+from registry.console.handling import Page, onwards, refused
 from registry.console.pages.configuration.item import undo_to
 from registry.console.pages.configuration.naming import (
     PARTS,
@@ -16,7 +16,6 @@ from registry.console.pages.configuration.naming import (
     Name,
     changed_members,
     get_readers,
-    go,
     hit,
     labels_in,
     name_sent,
@@ -94,7 +93,7 @@ async def save(view: View) -> Reply:
         return refused(view, error)
     said = view.say("{key} is saved at revision {revision}.", key=name.key, revision=done["item"]["update_revision"])
     undo = undo_to(name, revision or done["item"]["update_revision"] - 1) if revision else _deletion(name, done)
-    return go(view, name.path(), view.done(said, undo=undo))
+    return onwards(view, name.path(), view.done(said, undo=undo))
 
 
 def _deletion(name: Name, done: Mapping[str, Any]) -> dict[str, object]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from registry.api.call import Reply
 from registry.console.asking import ApiError, read
-from registry.console.handling import Page
-from registry.console.pages.configuration.naming import ROOT, changed_members, go, label_texts, labels_in, pairs_in
+from registry.console.handling import Page, onwards
+from registry.console.pages.configuration.naming import ROOT, changed_members, label_texts, labels_in, pairs_in
 from registry.console.view import View
 
 _FORMATS = ("yaml", "properties", "kie")
@@ -50,7 +50,7 @@ async def import_file(view: View) -> Reply:
     found = await _imported(view, dry_run=False)
     counts = {action: found[action] for action in ("added", "changed", "deleted")}
     said = view.say("Imported: {added} added, {changed} changed, {deleted} deleted.", **counts)
-    return go(view, ROOT, view.done(said))
+    return onwards(view, ROOT, view.done(said))
 
 
 async def _imported(view: View, *, dry_run: bool) -> Any:

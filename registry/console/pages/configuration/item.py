@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from registry.api.call import Reply
-from registry.console.handling import Page
+from registry.console.handling import Page, onwards
 from registry.console.pages.configuration.naming import (
     ROOT,
     Name,
     get_item,
     get_readers,
-    go,
     hit,
     name_asked,
     name_sent,
@@ -24,7 +23,7 @@ async def show(view: View) -> Reply:
     name = name_asked(view)
     item = await get_item(view, name)
     if item is None:
-        return go(view, name.path("/history"))
+        return onwards(view, name.path("/history"))
     readers = await get_readers(view, name.labels)
     facts: dict[str, Any] = {"name": name, "item": item, "hit": hit(view, readers)}
     return view.page("configuration/item.html", title=name.key, **facts)
@@ -49,7 +48,7 @@ async def set_status(view: View) -> Reply:
     enabled = status == "enabled"
     said = view.say("{key} is enabled.", key=name.key) if enabled else view.say("{key} is disabled.", key=name.key)
     undo = undo_to(name, item["update_revision"]) if item is not None else None
-    return go(view, name.path(), view.done(said, undo=undo))
+    return onwards(view, name.path(), view.done(said, undo=undo))
 
 
 async def delete(view: View) -> Reply:
@@ -57,7 +56,7 @@ async def delete(view: View) -> Reply:
     name, revision = name_sent(view), view.form.get("revision", "")
     gone = await view.api.send("DELETE", "/waggle/v1/config/items", None, {**name.query, "revision": revision})
     undo = undo_to(name, gone["item"]["update_revision"])
-    return go(view, ROOT, view.done(view.say("{name} is deleted.", name=name.shown), undo=undo))
+    return onwards(view, ROOT, view.done(view.say("{name} is deleted.", name=name.shown), undo=undo))
 
 
 async def roll_back(view: View) -> Reply:
@@ -67,7 +66,7 @@ async def roll_back(view: View) -> Reply:
     done = await view.api.send("POST", "/waggle/v1/config/rollback", None, {**name.query, "revision": revision})
     undo = undo_to(name, before["update_revision"]) if before is not None else undo_to(name, done["revision"] - 1)
     said = view.say("{key} is as it was at revision {revision}.", key=name.key, revision=done["to"])
-    return go(view, name.path(), view.done(said, undo=undo))
+    return onwards(view, name.path(), view.done(said, undo=undo))
 
 
 def undo_to(name: Name, revision: int) -> dict[str, object]:

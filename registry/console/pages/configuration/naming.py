@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from registry.api.call import Reply
 from registry.console.asking import ApiError
-from registry.console.handling import to
 from registry.console.view import View
 
 ROOT = "/console/configuration"
@@ -107,14 +104,6 @@ def hit(view: View, readers: Mapping[str, Any]) -> str:
         return view.say("No registered service asks for it.")
     few = ", ".join(services[:5]) + (" …" if len(services) > 5 else "")
     return view.say("Instances that read it: {instances}, of {names}.", instances=readers["instances"], names=few)
-
-
-def go(view: View, path: str, headers: Mapping[str, str] | None = None) -> Reply:
-    """Go on with a page, of which the script takes the place of this one; `headers` say what was done."""
-    if not view.is_part:
-        return to(path)
-    where = {"path": path, "target": "body", "swap": "morph show:window:top", "headers": {"HX-Boosted": "true"}}
-    return Reply(204, headers={**(headers or {}), "HX-Location": json.dumps(where)})
 
 
 _MEMBERS = {"value_type": "Type", "status": "Status", "priority": "Priority"}

@@ -7,7 +7,7 @@ from typing import Any
 
 from registry.api.call import Reply
 from registry.console.asking import ApiError
-from registry.console.handling import Page
+from registry.console.handling import Page, onwards
 from registry.console.pages.configuration.editing import value_sent
 from registry.console.pages.configuration.item import undo_to
 from registry.console.pages.configuration.naming import (
@@ -15,7 +15,6 @@ from registry.console.pages.configuration.naming import (
     Name,
     get_item,
     get_readers,
-    go,
     label_texts,
     name_asked,
     name_of,
@@ -45,7 +44,7 @@ async def show(view: View) -> Reply:
     name = name_asked(view)
     item, release = await get_item(view, name), await _release_of(view, name)
     if item is None:
-        return go(view, name.path("/history"))
+        return onwards(view, name.path("/history"))
     target = release["target"] if release is not None else _TENTH
     facts: dict[str, Any] = {"name": name, "item": item, "release": release, "target": target}
     if release is not None:
@@ -75,7 +74,7 @@ async def start(view: View) -> Reply:
     reach = _reach(release) if release is not None else {"chosen": 0, "all": 0}
     said = view.say("{chosen} of {all} instances get the new value of {key}.", key=name.key, **reach)
     undo = {"path": f"{ROOT}/release/drop", "values": name.query}
-    return go(view, name.path("/release"), view.done(said, undo=undo))
+    return onwards(view, name.path("/release"), view.done(said, undo=undo))
 
 
 def target_sent(view: View) -> dict[str, object]:
@@ -96,7 +95,7 @@ async def promote(view: View) -> Reply:
     before = await get_item(view, name)
     await view.api.send("POST", "/waggle/v1/config/releases/promote", None, name.query)
     undo = undo_to(name, before["update_revision"]) if before is not None else None
-    return go(
+    return onwards(
         view, name.path(), view.done(view.say("All instances get the new value of {key}.", key=name.key), undo=undo)
     )
 
@@ -108,7 +107,7 @@ async def drop(view: View) -> Reply:
     await view.api.send("DELETE", _ONE, None, name.query)
     undo = {"path": f"{ROOT}/release/start", "values": _again(name, release)} if release is not None else None
     said = view.say("All instances have the value of {key} as it is.", key=name.key)
-    return go(view, name.path("/release"), view.done(said, undo=undo))
+    return onwards(view, name.path("/release"), view.done(said, undo=undo))
 
 
 def _again(name: Name, release: Release) -> dict[str, object]:

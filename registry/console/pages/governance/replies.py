@@ -23,4 +23,4 @@ def changed(
     headers = view.done(text, undo=taken_back, **{"waggle:config": True, "waggle:services": True})
     if not to:
         return Reply(204, headers=headers)
-    return onwards(f"{to}?{urlencode(query)}" if query else to, headers)
+    return onwards(view, f"{to}?{urlencode(query)}" if query else to, headers)

@@ -9,8 +9,7 @@ from typing import Any
 
 from registry.api.call import Reply
 from registry.console.asking import ApiError
-from registry.console.handling import Page
-from registry.console.pages.configuration.naming import go
+from registry.console.handling import Page, onwards
 from registry.console.pages.services.reading import (
     INSTANCE,
     MICROSERVICE,
@@ -68,7 +67,7 @@ async def unregister(view: View) -> Reply:
     """Let an instance be registered no more."""
     await view.api.send("DELETE", INSTANCE, **ids(view))
     said = view.say("The instance is unregistered. If its process lives, it registers again by itself.")
-    return go(view, f"{ROOT}/{view.params['serviceId']}", view.done(said, **_FRESH))
+    return onwards(view, f"{ROOT}/{view.params['serviceId']}", view.done(said, **_FRESH))
 
 
 async def delete(view: View) -> Reply:
@@ -78,7 +77,7 @@ async def delete(view: View) -> Reply:
     await view.api.send("DELETE", MICROSERVICE, None, force, serviceId=looked.record["serviceId"])
     others = [one for one in looked.versions if one["serviceId"] != looked.record["serviceId"]]
     path = f"{ROOT}/{others[0]['serviceId']}" if others else ROOT
-    return go(view, path, view.done(view.say("{name} is deleted.", name=looked.name), **_FRESH))
+    return onwards(view, path, view.done(view.say("{name} is deleted.", name=looked.name), **_FRESH))
 
 
 async def _set(view: View, statuses: Mapping[str, str]) -> int:

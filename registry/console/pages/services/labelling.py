@@ -7,8 +7,7 @@ from typing import Any, TypeAlias
 
 from registry.api.call import Reply
 from registry.console.asking import ApiError
-from registry.console.handling import Page
-from registry.console.pages.configuration.naming import go
+from registry.console.handling import Page, onwards
 from registry.console.pages.services.pairs import PairsError, pairs_in, written
 from registry.console.pages.services.reading import INSTANCE, MICROSERVICE, ROOT, ids
 from registry.console.view import View
@@ -83,7 +82,7 @@ async def _replaced(
     if view.form.get("back"):
         page = path.rpartition("/")[0]
         page = page if "instanceId" in view.params else f"{page}/manage"
-        return go(view, page, view.done(view.say("They are as they were."), **_FRESH))
+        return onwards(view, page, view.done(view.say("They are as they were."), **_FRESH))
     undo = {"path": path, "values": {field: old, "back": 1}}
     headers = view.done(said, undo=undo, **_FRESH)
     return view.part(

@@ -1,7 +1,8 @@
 // One stream of what changed: parts of a page that care for a topic ask for themselves anew. It names topics, never contents.
 import htmx from "htmx.org";
+import { answers } from "./notices.js";
 
-const TOPICS_AT_RECONNECT = ["services", "config", "rules", "access", "monitor", "alarms", "events"];
+const TOPICS_AT_RECONNECT = ["services", "config", "access", "monitor", "alarms", "events"];
 let source = null;
 let wasLost = false;
 
@@ -16,6 +17,7 @@ function connect() {
   source = new EventSource("/console/live");
   source.addEventListener("open", () => {
     show("on");
+    answers();
     if (wasLost) TOPICS_AT_RECONNECT.forEach(tell);
     wasLost = false;
   });

@@ -12,7 +12,15 @@ export function startNotices() {
     event.detail.shouldSwap = false;
     say({ text: worded(xhr), tone: "bad" });
   });
-  document.body.addEventListener("htmx:sendError", () => say({ text: document.body.dataset.unreachable, tone: "bad" }));
+  document.body.addEventListener("htmx:sendError", () => {
+    answers();
+    say({ text: document.body.dataset.unreachable, tone: "bad" }).dataset.unanswered = "";
+  });
+}
+
+/** The engine answers: that it did not is no longer said. */
+export function answers() {
+  document.querySelectorAll("[data-unanswered]").forEach((notice) => notice.remove());
 }
 
 export function say({ text, tone = "good", undo = null }) {
@@ -26,6 +34,7 @@ export function say({ text, tone = "good", undo = null }) {
   notice.append(close);
   document.getElementById("notices").append(notice);
   if (tone !== "bad") setTimeout(() => leave(notice), SECONDS * 1000);
+  return notice;
 }
 
 /** Not while somebody is about to press what is in it. */
