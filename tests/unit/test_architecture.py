@@ -49,7 +49,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The packages and their contracts, to break in."""
     folder = tmp_path_factory.mktemp("house")
     for package in PACKAGES:
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "node_modules", "static"))
+        shutil.copytree(
+            ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "node_modules", "static")
+        )
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder
 
