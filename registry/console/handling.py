@@ -13,7 +13,7 @@ from registry.access import Mode
 from registry.api.call import Call, Reply, Route, Tenancy
 from registry.console.asking import ApiError
 from registry.console.view import Shell, View
-from registry.errors import RegistryError
+from registry.errors import CATALOGUE, RegistryError
 
 PageHandler: TypeAlias = Callable[[View], Awaitable[Reply | web.StreamResponse]]
 SIGN_IN = "/console/sign-in"
@@ -24,35 +24,59 @@ _UNBUILT = b"""<!doctype html><html lang="en"><title>Waggle console</title><h1>T
 
 
 class Page:
-    """A row of the console's table: a method, a path, and the handler of both. `body_limit` is that of `Route`."""
+    """A row of the console's table: a method, a path, and the handler of both. `body_limit` is that of `Route`.
 
-    def __init__(self, method: str, path: str, handler: PageHandler, *, body_limit: str = "max_body_bytes") -> None:
+    `needs` is the resource and the verb of what a form is for: whoever may not send it is not shown it either.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        handler: PageHandler,
+        *,
+        body_limit: str = "max_body_bytes",
+        needs: tuple[str, str] | None = None,
+    ) -> None:
         self.method = method
         self.path = path
         self.handler = handler
         self.body_limit = body_limit
+        self.needs = needs
 
     def route(self, shell: Shell) -> Route:
         """The row of the engine's table. It is public: what a page shows, it asks the API for, which refuses what it must."""
 
         async def serve(call: Call) -> Reply | web.StreamResponse:
-            return await _served(shell, self.handler, call)
+            return await _served(shell, self, call)
 
         serve.__module__, serve.__qualname__ = self.handler.__module__, self.handler.__qualname__
         about = (self.handler.__doc__ or "").strip().partition("\n")[0]
         return Route(self.method, self.path, serve, "public", about, Tenancy.QUERY, body_limit=self.body_limit)
 
 
-async def _served(shell: Shell, handler: PageHandler, call: Call) -> Reply | web.StreamResponse:
+async def _served(shell: Shell, page: Page, call: Call) -> Reply | web.StreamResponse:
     if not shell.assets.built:
         return Reply(503, _UNBUILT, "text/html; charset=utf-8")
     if call.request.method != "GET":
         _refuse_other_sites(call)
     view = View(shell, call)
     try:
-        return await handler(view)
+        if page.needs is not None and not view.may(*page.needs):
+            raise _not_theirs(view, page.needs)
+        return await page.handler(view)
     except ApiError as error:
         return refused(view, error)
+
+
+def _not_theirs(view: View, needs: tuple[str, str]) -> ApiError:
+    error = CATALOGUE[403205 if view.identity else 401204]
+    told = {
+        "errorCode": str(error.code),
+        "errorMessage": error.message,
+        "detail": f"{error.message}: {':'.join(needs)}",
+    }
+    return ApiError(error.status, told)
 
 
 def refused(view: View, error: ApiError) -> Reply:

@@ -146,7 +146,7 @@ def _problem(text: str) -> Mapping[str, object]:
 
 
 PAGES = (
-    Page("GET", f"{ROOT}/new", new),
+    Page("GET", f"{ROOT}/new", new, needs=("config", "update")),
     Page("POST", f"{ROOT}/who", who),
     Page("POST", f"{ROOT}/check", check, body_limit="max_config_body_bytes"),
     Page("POST", f"{ROOT}/review", review, body_limit="max_config_body_bytes"),

@@ -166,7 +166,7 @@ async def _history(view: View, key: str, labels: Mapping[str, str]) -> list[Any]
 PAGES = (
     Page("GET", _HERE, one),
     Page("POST", _HERE, save),
-    Page("GET", f"{_HERE}/new", new),
+    Page("GET", f"{_HERE}/new", new, needs=("config", "create")),
     Page("POST", f"{_HERE}/editor", editor),
     Page("POST", f"{_HERE}/check", check),
     Page("POST", f"{_HERE}/problems", problems),

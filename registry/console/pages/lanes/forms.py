@@ -209,10 +209,10 @@ def _number(text: str) -> object:
 
 
 PAGES = (
-    Page("GET", f"{HERE}/edit", ask_group),
+    Page("GET", f"{HERE}/edit", ask_group, needs=("config", "update")),
     Page("POST", f"{HERE}/edit", put_group),
-    Page("GET", f"{HERE}/lane", ask_lane),
+    Page("GET", f"{HERE}/lane", ask_lane, needs=("config", "update")),
     Page("POST", f"{HERE}/lane", put_lane),
-    Page("GET", f"{HERE}/way", ask_way),
+    Page("GET", f"{HERE}/way", ask_way, needs=("config", "update")),
     Page("POST", f"{HERE}/way", put_way),
 )
