@@ -71,7 +71,11 @@ async def test_who_may_only_see_is_shown_no_buttons_and_refused_by_the_engine(
                 await expect(page.get_by_role("main").get_by_text(button, exact=True)).to_have_count(0)
             for path, fields in FORMS:
                 assert await _post(page, path, fields) == 403, path
-            for path in ("/console/governance/rule/new?kind=retry", "/console/configuration/new", "/console/lanes/edit"):
+            for path in (
+                "/console/governance/rule/new?kind=retry",
+                "/console/configuration/new",
+                "/console/lanes/edit",
+            ):
                 await page.goto(client.url + path)
                 await expect(page.get_by_role("heading", level=1)).to_have_text("That did not work")
                 await expect(page.get_by_role("main").get_by_role("button")).to_have_count(0)
