@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
+from tests.console.working import part
 from tests.engine import eventually, running_engine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -44,14 +44,6 @@ async def many(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
             async with session.put("/waggle/v1/config/items", json=rules) as answer:
                 assert answer.status == 200, await answer.text()
         yield f"{engine.url}/console/governance"
-
-
-async def part(session: aiohttp.ClientSession, url: str, **query: str) -> tuple[str, float]:
-    """The rows that the page's script is sent, and the seconds that it waited for them."""
-    begin = time.perf_counter()
-    async with session.get(url, params=query, headers={"HX-Request": "true"}) as answer:
-        assert answer.status == 200
-        return await answer.text(), time.perf_counter() - begin
 
 
 async def test_a_search_among_them_is_answered_at_once(many: str) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
+from tests.console.working import part
 from tests.engine import eventually, running_engine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -35,14 +35,6 @@ async def many(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
         shares = (range(first, SERVICES, _AT_ONCE) for first in range(_AT_ONCE))
         await asyncio.gather(*(_register(session, engine.url, share) for share in shares))
         yield f"{engine.url}/console/services"
-
-
-async def part(session: aiohttp.ClientSession, url: str, **query: str) -> tuple[str, float]:
-    """The rows that the page's script is sent, and the seconds that it waited for them."""
-    begin = time.perf_counter()
-    async with session.get(url, params=query, headers={"HX-Request": "true"}) as answer:
-        assert answer.status == 200
-        return await answer.text(), time.perf_counter() - begin
 
 
 async def test_a_search_among_them_is_answered_in_200_ms(many: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+import aiohttp
 from playwright.async_api import Page, expect
 
 
@@ -27,3 +30,11 @@ async def undo(page: Page, said: str) -> None:
     notice = page.locator(".notice", has_text=said)
     await notice.get_by_role("button", name="Undo").click()
     await expect(notice).to_have_count(0)
+
+
+async def part(session: aiohttp.ClientSession, url: str, **query: str) -> tuple[str, float]:
+    """The rows that the page's script is sent, and the seconds that it waited for them."""
+    begin = time.perf_counter()
+    async with session.get(url, params=query, headers={"HX-Request": "true"}) as answer:
+        assert answer.status == 200
+        return await answer.text(), time.perf_counter() - begin
